@@ -1,0 +1,416 @@
+/* joor_inventory 1.0: JOOR always shows the stock that a query says */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION joor_inventory" to load this file. \quit
+
+CREATE SCHEMA joor;
+COMMENT ON SCHEMA joor IS
+	'inventory push to JOOR: accounts, item queries, requests, rejections';
+
+--
+-- Accounts
+--
+
+CREATE FUNCTION joor.fdw_validator(options text[], catalog oid)
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_fdw_validator'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION joor.fdw_validator(text[], oid) IS
+	'checks the options of JOOR accounts and their user mappings';
+
+CREATE FOREIGN DATA WRAPPER joor_inventory
+	NO HANDLER VALIDATOR joor.fdw_validator;
+COMMENT ON FOREIGN DATA WRAPPER joor_inventory IS
+	'JOOR accounts: a server is an account, a user mapping holds its token';
+
+CREATE TABLE joor.account
+(
+	serverid oid PRIMARY KEY,
+	server name NOT NULL,
+	system_identifier bigint NOT NULL,
+	database oid NOT NULL,
+	activated_at timestamptz NOT NULL,
+	activated_by name NOT NULL,
+	paused_at timestamptz,
+	paused_by name,
+	resumed_at timestamptz NOT NULL
+);
+COMMENT ON TABLE joor.account IS
+	'accounts that have been activated, and where; a restored copy matches no longer';
+COMMENT ON COLUMN joor.account.serverid IS 'the foreign server';
+COMMENT ON COLUMN joor.account.server IS 'its name when it was activated';
+COMMENT ON COLUMN joor.account.system_identifier IS
+	'the cluster in which it was activated';
+COMMENT ON COLUMN joor.account.database IS
+	'the database in which it was activated';
+COMMENT ON COLUMN joor.account.activated_at IS 'when it was activated';
+COMMENT ON COLUMN joor.account.activated_by IS 'by which role';
+COMMENT ON COLUMN joor.account.paused_at IS 'since when it is paused';
+COMMENT ON COLUMN joor.account.paused_by IS 'by which role';
+COMMENT ON COLUMN joor.account.resumed_at IS
+	'when it was last activated or resumed; stops before that do not count';
+
+CREATE TABLE joor.stop
+(
+	serverid oid PRIMARY KEY,
+	server name NOT NULL,
+	stopped_at timestamptz NOT NULL,
+	reason text NOT NULL,
+	configuration text NOT NULL
+);
+COMMENT ON TABLE joor.stop IS
+	'answers after which nothing gets through until someone acts';
+COMMENT ON COLUMN joor.stop.serverid IS 'the foreign server';
+COMMENT ON COLUMN joor.stop.server IS 'its name at that time';
+COMMENT ON COLUMN joor.stop.stopped_at IS 'when the answer came';
+COMMENT ON COLUMN joor.stop.reason IS 'what it said';
+COMMENT ON COLUMN joor.stop.configuration IS
+	'versions of server, user mapping and token file; a change ends the stop';
+
+CREATE FUNCTION joor.set_token(server text, token text,
+							   role name DEFAULT 'public')
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_set_token'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.set_token(text, text, name) IS
+	'sets the token of an account in the user mapping of a role, without a DDL statement in the log';
+
+CREATE FUNCTION joor.activate(server text DEFAULT 'joor')
+RETURNS TABLE (account text, url text, http_status integer, duration interval)
+AS 'MODULE_PATHNAME', 'joor_inventory_activate'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION joor.activate(text) IS
+	'tests an account''s address and token by a read, then permits sends from this database';
+
+CREATE FUNCTION joor.pause(server text DEFAULT 'joor')
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_pause'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.pause(text) IS
+	'stops all sends of an account until joor.resume';
+
+CREATE FUNCTION joor.resume(server text DEFAULT 'joor')
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_resume'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.resume(text) IS
+	'ends a pause of an account, or a stop by an answer of JOOR''s';
+
+CREATE FUNCTION joor.deactivate(server text DEFAULT 'joor')
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_deactivate'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.deactivate(text) IS
+	'withdraws the permission to send for an account from this database';
+
+--
+-- Requests, which are also the ledger of credits
+--
+
+CREATE TABLE joor.request
+(
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	serverid oid NOT NULL,
+	server name NOT NULL,
+	user_name name NOT NULL,
+	source text NOT NULL,
+	operation text NOT NULL,
+	method text NOT NULL,
+	url text NOT NULL,
+	overwrite boolean NOT NULL,
+	dec_pending boolean NOT NULL,
+	items integer NOT NULL,
+	bytes bigint NOT NULL,
+	credits integer NOT NULL,
+	pid integer NOT NULL,
+	started_at timestamptz NOT NULL,
+	finished_at timestamptz,
+	duration interval,
+	outcome text NOT NULL CHECK (outcome OPERATOR(pg_catalog.=) ANY
+		('{sending,delivered,partly_rejected,refused,unknown,failed,throttled}'::text[])),
+	http_status integer,
+	sku_count bigint,
+	rejected integer,
+	log_id text,
+	throttling text,
+	retry_at timestamptz,
+	message text,
+	answer text
+);
+CREATE INDEX request_ledger ON joor.request (serverid, started_at);
+CREATE INDEX request_sending ON joor.request (serverid)
+	WHERE outcome OPERATOR(pg_catalog.=) 'sending'::text;
+COMMENT ON TABLE joor.request IS
+	'every call to JOOR: when, what, how large, and what became of it';
+COMMENT ON COLUMN joor.request.id IS 'number of the request';
+COMMENT ON COLUMN joor.request.serverid IS 'the account''s foreign server';
+COMMENT ON COLUMN joor.request.server IS 'its name at that time';
+COMMENT ON COLUMN joor.request.user_name IS 'the role that sent it';
+COMMENT ON COLUMN joor.request.source IS
+	'what sent it: push, push_sku or activate';
+COMMENT ON COLUMN joor.request.operation IS
+	'bulk_inventory, sku_inventory or read_styles';
+COMMENT ON COLUMN joor.request.method IS 'HTTP method';
+COMMENT ON COLUMN joor.request.url IS 'address, without its query string';
+COMMENT ON COLUMN joor.request.overwrite IS
+	'whether it replaced all inventory of the account';
+COMMENT ON COLUMN joor.request.dec_pending IS
+	'whether JOOR was to subtract what its pending orders hold';
+COMMENT ON COLUMN joor.request.items IS 'number of items sent';
+COMMENT ON COLUMN joor.request.bytes IS 'size of the body in bytes';
+COMMENT ON COLUMN joor.request.credits IS
+	'credits it counts for; 0 when it never left';
+COMMENT ON COLUMN joor.request.pid IS 'process that sent it';
+COMMENT ON COLUMN joor.request.started_at IS 'when it was about to be sent';
+COMMENT ON COLUMN joor.request.finished_at IS 'when its outcome was known';
+COMMENT ON COLUMN joor.request.duration IS 'time of the HTTP transfer';
+COMMENT ON COLUMN joor.request.outcome IS
+	'sending, delivered, partly_rejected, refused, unknown, failed or throttled';
+COMMENT ON COLUMN joor.request.http_status IS 'status of the answer';
+COMMENT ON COLUMN joor.request.sku_count IS
+	'number of updates, as JOOR counts them';
+COMMENT ON COLUMN joor.request.rejected IS
+	'items that JOOR refused one by one';
+COMMENT ON COLUMN joor.request.log_id IS 'JOOR''s log id, for its support';
+COMMENT ON COLUMN joor.request.throttling IS
+	'X-Throttling headers of the answer';
+COMMENT ON COLUMN joor.request.retry_at IS
+	'after a 429: when the account sends again';
+COMMENT ON COLUMN joor.request.message IS
+	'what is to be said of the outcome';
+COMMENT ON COLUMN joor.request.answer IS 'beginning of JOOR''s answer';
+
+CREATE TABLE joor.rejection
+(
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	serverid oid NOT NULL,
+	server name NOT NULL,
+	request_id bigint,
+	source text NOT NULL CHECK (source OPERATOR(pg_catalog.=) ANY
+		('{validation,joor}'::text[])),
+	reason text,
+	"row" bigint,
+	"position" text NOT NULL,
+	warehouse text,
+	inventory_date date,
+	style_number text,
+	style_identifier text,
+	style_id bigint,
+	color_code text,
+	style_color_id bigint,
+	size text,
+	size_code text,
+	upc text,
+	inventory bigint,
+	made_to_order boolean,
+	times integer NOT NULL DEFAULT 1,
+	rejected_at timestamptz NOT NULL,
+	closed_at timestamptz
+);
+CREATE UNIQUE INDEX rejection_open
+	ON joor.rejection (serverid, pg_catalog.md5("position"))
+	WHERE closed_at IS NULL;
+COMMENT ON TABLE joor.rejection IS
+	'items that were refused, one open row for each; closed when a later send of it succeeds';
+COMMENT ON COLUMN joor.rejection.id IS 'number of the rejection';
+COMMENT ON COLUMN joor.rejection.serverid IS 'the account''s foreign server';
+COMMENT ON COLUMN joor.rejection.server IS 'its name at that time';
+COMMENT ON COLUMN joor.rejection.request_id IS
+	'the request that JOOR refused it in; null: it was not sent';
+COMMENT ON COLUMN joor.rejection.source IS
+	'who refused it: validation, before it was sent, or joor';
+COMMENT ON COLUMN joor.rejection.reason IS 'why, if that is known';
+COMMENT ON COLUMN joor.rejection."row" IS 'its row in the item query';
+COMMENT ON COLUMN joor.rejection."position" IS
+	'warehouse, date and identity as JSON';
+COMMENT ON COLUMN joor.rejection.warehouse IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.inventory_date IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.style_number IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.style_identifier IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.style_id IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.color_code IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.style_color_id IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.size IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.size_code IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.upc IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.inventory IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.made_to_order IS 'field of the item';
+COMMENT ON COLUMN joor.rejection.times IS
+	'how often it was refused since it was last accepted';
+COMMENT ON COLUMN joor.rejection.rejected_at IS 'when it was last refused';
+COMMENT ON COLUMN joor.rejection.closed_at IS
+	'when it was accepted; null: it is open';
+
+--
+-- What an analyst calls
+--
+
+CREATE FUNCTION joor.preview(query text, server text DEFAULT 'joor',
+							 overwrite boolean DEFAULT false,
+							 dec_pending boolean DEFAULT NULL,
+							 format text DEFAULT NULL)
+RETURNS TABLE (number integer, method text, url text, items integer,
+			   bytes bigint, body text)
+AS 'MODULE_PATHNAME', 'joor_inventory_preview'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.preview(text, text, boolean, boolean, text) IS
+	'the requests that joor.push would make of an item query; sends nothing';
+
+CREATE FUNCTION joor.push(query text, server text DEFAULT 'joor',
+						  overwrite boolean DEFAULT false,
+						  dec_pending boolean DEFAULT NULL,
+						  on_failure text DEFAULT 'error')
+RETURNS TABLE (id bigint, items bigint, bytes bigint, http_status integer,
+			   outcome text, sku_count bigint, rejected integer, log_id text,
+			   duration interval, message text)
+AS 'MODULE_PATHNAME', 'joor_inventory_push'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.push(text, text, boolean, boolean, text) IS
+	'sends the items of an item query to JOOR now; a row for each request';
+
+CREATE FUNCTION joor.push_sku(style_number text, style_identifier text,
+							  inventory bigint, upc text DEFAULT NULL,
+							  color_code text DEFAULT NULL,
+							  size text DEFAULT NULL,
+							  inventory_date date DEFAULT NULL,
+							  warehouse text DEFAULT NULL,
+							  server text DEFAULT 'joor',
+							  dec_pending boolean DEFAULT NULL)
+RETURNS TABLE (id bigint, items bigint, bytes bigint, http_status integer,
+			   outcome text, sku_count bigint, rejected integer, log_id text,
+			   duration interval, message text)
+AS 'MODULE_PATHNAME', 'joor_inventory_push_sku'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.push_sku(text, text, bigint, text, text, text, date,
+								  text, text, boolean) IS
+	'sends the quantity of a single SKU to JOOR now';
+
+--
+-- What an operator sees
+--
+
+CREATE VIEW joor.status AS
+SELECT s.srvname AS account,
+	CASE
+		WHEN pg_catalog.current_setting('joor_inventory.enabled', true)
+			OPERATOR(pg_catalog.=) 'off' THEN 'disabled'
+		WHEN pg_catalog.pg_is_in_recovery() THEN 'standby'
+		WHEN a.serverid IS NULL THEN 'not activated'
+		WHEN NOT a.here THEN 'copied'
+		WHEN a.paused_at IS NOT NULL THEN 'paused'
+		WHEN p.stopped_at OPERATOR(pg_catalog.>) a.resumed_at THEN 'stopped'
+		ELSE 'active'
+	END AS state,
+	CASE
+		WHEN a.serverid IS NULL
+			THEN 'not activated in this database: SELECT * FROM joor.activate('
+				OPERATOR(pg_catalog.||) pg_catalog.quote_literal(s.srvname)
+				OPERATOR(pg_catalog.||) ')'
+		WHEN NOT a.here
+			THEN 'activated in another cluster or database, of which this one is a copy'
+		WHEN a.paused_at IS NOT NULL
+			THEN pg_catalog.format('paused at %s by %s', a.paused_at, a.paused_by)
+		WHEN p.stopped_at OPERATOR(pg_catalog.>) a.resumed_at
+			THEN pg_catalog.format('%s (%s)', p.reason, p.stopped_at)
+	END AS reason,
+	GREATEST(o.credits OPERATOR(pg_catalog.-) l.spent, 0) AS credits_left,
+	l.until AS credits_until,
+	q.last_success,
+	q.last_error,
+	q.last_error_message,
+	q.sending,
+	(SELECT pg_catalog.count(*) FROM joor.rejection r
+		WHERE r.serverid OPERATOR(pg_catalog.=) s.oid AND r.closed_at IS NULL)
+		AS rejections_open
+FROM pg_catalog.pg_foreign_server s
+JOIN pg_catalog.pg_foreign_data_wrapper w
+	ON w.oid OPERATOR(pg_catalog.=) s.srvfdw
+	AND w.fdwname OPERATOR(pg_catalog.=) 'joor_inventory'
+LEFT JOIN LATERAL (
+	SELECT c.*, c.serverid OPERATOR(pg_catalog.=) s.oid
+		AND c.database OPERATOR(pg_catalog.=) (
+			SELECT d.oid FROM pg_catalog.pg_database d
+			WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+		AND c.system_identifier OPERATOR(pg_catalog.=) (
+			SELECT y.system_identifier
+			FROM pg_catalog.pg_control_system() y) AS here
+	FROM joor.account c
+	WHERE c.serverid OPERATOR(pg_catalog.=) s.oid
+		OR c.server OPERATOR(pg_catalog.=) s.srvname
+	ORDER BY c.serverid OPERATOR(pg_catalog.=) s.oid DESC
+	LIMIT 1) a ON true
+LEFT JOIN joor.stop p ON p.serverid OPERATOR(pg_catalog.=) s.oid
+CROSS JOIN LATERAL (
+	SELECT COALESCE(pg_catalog.max(v.option_value)
+			FILTER (WHERE v.option_name OPERATOR(pg_catalog.=) 'credits'),
+			'300')::bigint AS credits,
+		COALESCE(pg_catalog.max(v.option_value)
+			FILTER (WHERE v.option_name OPERATOR(pg_catalog.=) 'window'),
+			'300')::interval AS "window"
+	FROM pg_catalog.pg_options_to_table(s.srvoptions) v) o
+CROSS JOIN LATERAL (
+	SELECT COALESCE(pg_catalog.sum(t.credits), 0)::bigint AS spent,
+		pg_catalog.max(GREATEST(t.retry_at,
+			COALESCE(t.finished_at, pg_catalog.clock_timestamp())
+				OPERATOR(pg_catalog.+) o."window")) AS until
+	FROM joor.request t
+	WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
+		AND t.credits OPERATOR(pg_catalog.>) 0
+		AND t.started_at OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp()
+			OPERATOR(pg_catalog.-) o."window"
+			OPERATOR(pg_catalog.-) '2 hours'::interval)
+		AND COALESCE(t.finished_at, pg_catalog.clock_timestamp())
+			OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp()
+				OPERATOR(pg_catalog.-) o."window")) l
+CROSS JOIN LATERAL (
+	SELECT (SELECT t.finished_at FROM joor.request t
+			WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
+				AND t.outcome OPERATOR(pg_catalog.=) ANY
+					('{delivered,partly_rejected}'::text[])
+			ORDER BY t.started_at DESC LIMIT 1) AS last_success,
+		e.finished_at AS last_error,
+		e.message AS last_error_message,
+		(SELECT pg_catalog.count(*) FROM joor.request t
+			WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
+				AND t.outcome OPERATOR(pg_catalog.=) 'sending'::text) AS sending
+	FROM (SELECT 1) one
+	LEFT JOIN LATERAL (
+		SELECT t.finished_at, t.message FROM joor.request t
+		WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
+			AND t.outcome OPERATOR(pg_catalog.=) ANY
+				('{refused,unknown,failed}'::text[])
+		ORDER BY t.started_at DESC LIMIT 1) e ON true) q;
+COMMENT ON VIEW joor.status IS
+	'each account in one line: whether it may send or why not, credits, last success and error';
+COMMENT ON COLUMN joor.status.account IS 'name of the foreign server';
+COMMENT ON COLUMN joor.status.state IS
+	'active, paused, stopped, not activated, copied, disabled or standby';
+COMMENT ON COLUMN joor.status.reason IS 'why it is not active';
+COMMENT ON COLUMN joor.status.credits_left IS
+	'credits that may be spent now';
+COMMENT ON COLUMN joor.status.credits_until IS
+	'when all credits will be there again, if nothing more is sent';
+COMMENT ON COLUMN joor.status.last_success IS
+	'when items were last delivered';
+COMMENT ON COLUMN joor.status.last_error IS
+	'when a request was last refused, failed or of unknown outcome';
+COMMENT ON COLUMN joor.status.last_error_message IS 'what was said then';
+COMMENT ON COLUMN joor.status.sending IS 'requests that are being sent';
+COMMENT ON COLUMN joor.status.rejections_open IS
+	'items that were refused and not accepted since';
+
+--
+-- A dump keeps what people have decided; what was sent belongs to this
+-- database alone.
+--
+
+SELECT pg_catalog.pg_extension_config_dump('joor.account', '');
+
+--
+-- Rights: nothing for PUBLIC
+--
+
+REVOKE ALL ON SCHEMA joor FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA joor FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA joor FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA joor FROM PUBLIC;

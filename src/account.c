@@ -1,0 +1,372 @@
+/*-------------------------------------------------------------------------
+ *
+ * account.c
+ *	  Opens a JOOR account: foreign server, user mapping, token.
+ *
+ * Rules: USAGE on the server permits to send for it.  The token is read at
+ * each opening, so a changed mapping or token file counts from the next
+ * request on.  A token file must be a plain file that belongs to the server's
+ * user or to root and that nobody else can read, as libpq demands of a key.
+ *
+ * Floor 3.
+ *
+ * IDENTIFICATION
+ *	  src/account.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "commands/extension.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "storage/fd.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "account.h"
+
+/* Longest token file that is read. */
+#define TOKEN_FILE_MAX 8192
+
+/* Core locks servers with objsubid 0, so this one is ours alone. */
+#define ACCOUNT_LOCK_SUBID 1
+
+PG_FUNCTION_INFO_V1(joor_inventory_set_token);
+
+/* The server of that name; errors out unless it is one of ours. */
+static ForeignServer *
+server_by_name(const char *name)
+{
+	ForeignServer *server = GetForeignServerByName(name, false);
+	Oid			extension = get_extension_oid("joor_inventory", false);
+
+	if (getExtensionOfObject(ForeignDataWrapperRelationId, server->fdwid) !=
+		extension)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not a JOOR account", name),
+				 errhint("Accounts are made by CREATE SERVER ... FOREIGN DATA "
+						 "WRAPPER joor_inventory.")));
+	return server;
+}
+
+JoorAccount *
+joor_account_open(const char *name)
+{
+	ForeignServer *server = server_by_name(name);
+	JoorAccount *account = palloc(sizeof(JoorAccount));
+	AclResult	aclresult;
+
+	aclresult = joor_foreign_server_aclcheck(server->serverid, GetUserId(),
+											 ACL_USAGE);
+	if (aclresult != ACLCHECK_OK)
+		aclcheck_error(aclresult, OBJECT_FOREIGN_SERVER, server->servername);
+
+	joor_account_defaults(account);
+	joor_account_set_options(account, server->options,
+							 ForeignServerRelationId);
+	account->serverid = server->serverid;
+	account->ownerid = server->owner;
+	account->server = server->servername;
+	return account;
+}
+
+/*
+ * Tokens.
+ */
+
+/* Errors out unless only the server's user and root can have written it. */
+static void
+check_token_file(const char *path, const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("token file \"%s\" is not a regular file",
+							   path)));
+	if (st->st_uid != geteuid() && st->st_uid != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("token file \"%s\" must be owned by the database "
+						"user or root",
+						path)));
+	if ((st->st_uid == geteuid() && (st->st_mode & (S_IRWXG | S_IRWXO))) ||
+		(st->st_uid == 0 && (st->st_mode & (S_IWGRP | S_IXGRP | S_IRWXO))))
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("token file \"%s\" has group or world access", path),
+				 errdetail("File must have permissions u=rw (0600) or less if "
+						   "owned by the database user, or permissions "
+						   "u=rw,g=r (0640) or less if owned by root.")));
+}
+
+/* Reads the token out of its file; a line end after it is not part of it. */
+static char *
+read_token_file(const char *path, struct stat *st)
+{
+	int			fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	char	   *token = palloc(TOKEN_FILE_MAX + 1);
+	ssize_t		length;
+
+	if (fd < 0 || fstat(fd, st) < 0)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not open token file \"%s\": %m", path)));
+	check_token_file(path, st);
+	length = read(fd, token, TOKEN_FILE_MAX + 1);
+	if (length < 0)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not read token file \"%s\": %m", path)));
+	CloseTransientFile(fd);
+	if (length > TOKEN_FILE_MAX)
+		ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR),
+						errmsg("token file \"%s\" is too long", path)));
+	token[length] = '\0';
+	token[strcspn(token, "\r\n")] = '\0';
+	joor_account_check_secret("token_file", token);
+	return token;
+}
+
+/* The value of the Authorization header. */
+static char *
+make_authorization(const char *token, bool bearer)
+{
+	int			length = strlen(token);
+	int			size = pg_b64_enc_len(length);
+	char	   *encoded;
+
+	if (bearer)
+		return psprintf("Bearer %s", token);
+	encoded = palloc(size + 1);
+	size = joor_b64_encode(token, length, encoded, size);
+	if (size < 0)
+		elog(ERROR, "could not encode a token");
+	encoded[size] = '\0';
+	return psprintf("OAuth2 %s", encoded);
+}
+
+/* The user's mapping, else PUBLIC's; NULL: none.  To be released. */
+static HeapTuple
+find_mapping(Oid userid, Oid serverid)
+{
+	HeapTuple	tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
+										ObjectIdGetDatum(userid),
+										ObjectIdGetDatum(serverid));
+
+	if (!HeapTupleIsValid(tuple))
+		tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
+								ObjectIdGetDatum(InvalidOid),
+								ObjectIdGetDatum(serverid));
+	return tuple;
+}
+
+/* Raw xmin of a server's row: it changes with every ALTER SERVER. */
+static TransactionId
+server_version(Oid serverid)
+{
+	HeapTuple	tuple = SearchSysCache1(FOREIGNSERVEROID,
+										ObjectIdGetDatum(serverid));
+	TransactionId xmin;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for foreign server %u", serverid);
+	xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	return xmin;
+}
+
+/* Reads the options of the user's mapping; its row's version. */
+static char *
+read_mapping(JoorAccount *account, Oid userid)
+{
+	HeapTuple	tuple = find_mapping(userid, account->serverid);
+	char	   *version;
+	Datum		options;
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("role \"%s\" has no user mapping for server \"%s\"",
+						GetUserNameFromId(userid, false), account->server),
+				 errhint("Give the account its token by SELECT "
+						 "joor.set_token(%s, '...').",
+						 quote_literal_cstr(account->server))));
+	version = psprintf("%u/%u", ((Form_pg_user_mapping)
+								 GETSTRUCT(tuple))->oid,
+					   HeapTupleHeaderGetRawXmin(tuple->t_data));
+	options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple,
+							  Anum_pg_user_mapping_umoptions, &isnull);
+	if (!isnull)
+		joor_account_set_options(account, untransformRelOptions(options),
+								 UserMappingRelationId);
+	ReleaseSysCache(tuple);
+	return version;
+}
+
+void
+joor_account_authorize(JoorAccount *account, Oid userid)
+{
+	struct stat st = {0};
+	char	   *version = read_mapping(account, userid);
+
+	if (account->token_file != NULL)
+		account->token = read_token_file(account->token_file, &st);
+	if (account->token == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("user mapping for server \"%s\" has no token",
+						account->server),
+				 errhint("Set it by SELECT joor.set_token(%s, '...').",
+						 quote_literal_cstr(account->server))));
+	account->authorization = make_authorization(account->token,
+												account->bearer);
+	account->configuration = psprintf(
+		"server %u/%u, mapping %s, file %lld", account->serverid,
+		server_version(account->serverid), version, (long long) st.st_mtime);
+}
+
+void
+joor_account_check_owner(const JoorAccount *account)
+{
+	if (!joor_foreign_server_ownercheck(account->serverid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_SERVER,
+					   account->server);
+}
+
+/*
+ * The account's order.
+ */
+
+static LOCKTAG
+account_locktag(const JoorAccount *account)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ForeignServerRelationId,
+					   account->serverid, ACCOUNT_LOCK_SUBID);
+	return tag;
+}
+
+void
+joor_account_lock(const JoorAccount *account)
+{
+	LOCKTAG		tag = account_locktag(account);
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+void
+joor_account_unlock(const JoorAccount *account)
+{
+	LOCKTAG		tag = account_locktag(account);
+
+	LockRelease(&tag, ExclusiveLock, false);
+}
+
+/*
+ * joor.set_token(server, token, role): makes or changes a user mapping.
+ *
+ * The mapping is written by core's own command code, which checks the rights
+ * (owner of the server, or USAGE and one's own mapping), but without a
+ * statement that could be logged.
+ */
+
+static RoleSpec *
+make_role(const char *name)
+{
+	RoleSpec   *role = makeNode(RoleSpec);
+
+	role->location = -1;
+	role->roletype = ROLESPEC_CSTRING;
+	if (strcmp(name, "public") == 0)
+		role->roletype = ROLESPEC_PUBLIC;
+	else
+		role->rolename = pstrdup(name);
+	return role;
+}
+
+/* ALTER USER MAPPING: sets the token, and drops a token file. */
+static void
+alter_mapping(HeapTuple tuple, RoleSpec *role, const char *server,
+			  const char *token)
+{
+	AlterUserMappingStmt *stmt = makeNode(AlterUserMappingStmt);
+	DefElemAction action = DEFELEM_ADD;
+	List	   *old_options;
+	ListCell   *cell;
+	Datum		options;
+	bool		isnull;
+
+	stmt->user = role;
+	stmt->servername = pstrdup(server);
+	options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple,
+							  Anum_pg_user_mapping_umoptions, &isnull);
+	old_options = isnull ? NIL : untransformRelOptions(options);
+	foreach (cell, old_options)
+	{
+		DefElem    *def = lfirst_node(DefElem, cell);
+
+		if (strcmp(def->defname, "token") == 0)
+			action = DEFELEM_SET;
+		else if (strcmp(def->defname, "token_file") == 0)
+			stmt->options = lappend(
+				stmt->options,
+				makeDefElemExtended(NULL, "token_file", NULL, DEFELEM_DROP, -1));
+	}
+	stmt->options = lappend(
+		stmt->options,
+		makeDefElemExtended(NULL, "token", (Node *) makeString(pstrdup(token)),
+							action, -1));
+	AlterUserMapping(stmt);
+}
+
+static void
+create_mapping(RoleSpec *role, const char *server, const char *token)
+{
+	CreateUserMappingStmt *stmt = makeNode(CreateUserMappingStmt);
+
+	stmt->user = role;
+	stmt->servername = pstrdup(server);
+	stmt->options = list_make1(
+		makeDefElem("token", (Node *) makeString(pstrdup(token)), -1));
+	CreateUserMapping(stmt);
+}
+
+Datum
+joor_inventory_set_token(PG_FUNCTION_ARGS)
+{
+	char	   *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *token = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	RoleSpec   *role = make_role(NameStr(*PG_GETARG_NAME(2)));
+	Oid			userid = role->roletype == ROLESPEC_PUBLIC
+							 ? InvalidOid
+							 : get_rolespec_oid(role, false);
+	HeapTuple	tuple = SearchSysCache2(
+		USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid),
+		ObjectIdGetDatum(server_by_name(server)->serverid));
+
+	if (HeapTupleIsValid(tuple))
+	{
+		alter_mapping(tuple, role, server, token);
+		ReleaseSysCache(tuple);
+	}
+	else
+		create_mapping(role, server, token);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,189 @@
+/*-------------------------------------------------------------------------
+ *
+ * call.c
+ *	  A call to JOOR from a session, with its credits and its record.
+ *
+ * Floor 7.
+ *
+ * IDENTIFICATION
+ *	  src/call.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "call.h"
+#include "item_report.h"
+#include "recorder.h"
+
+/* Longest sleep of a wait for credits, in milliseconds. */
+#define SLICE 1000
+
+static uint32 answer_wait_event = 0;
+static uint32 credits_wait_event = 0;
+
+static void
+fill_start(JoorRequestStart *start, const JoorAccount *account,
+		   const JoorCall *call, const char *source)
+{
+	start->serverid = account->serverid;
+	start->server = account->server;
+	start->user_name = GetUserNameFromId(GetUserId(), false);
+	start->source = pstrdup(source);
+	start->operation = pstrdup(joor_operation_name(call->operation));
+	start->method = pstrdup(joor_call_method(account, call));
+	start->url = joor_call_url(account, call, false);
+	start->overwrite = call->overwrite;
+	start->dec_pending = call->dec_pending;
+	start->items = call->nitems;
+	start->bytes = call->payload != NULL ? call->payload->body.len : 0;
+	start->credits = joor_operation_credits(call->operation);
+	start->limit = account->credits;
+	start->window = account->window;
+	start->pid = MyProcPid;
+}
+
+/* Sleeps until then; cancellable. */
+static void
+sleep_until(TimestampTz until)
+{
+	for (;;)
+	{
+		long		wait = TimestampDifferenceMilliseconds(
+			GetCurrentTimestamp(), until);
+
+		CHECK_FOR_INTERRUPTS();
+		if (wait <= 0)
+			return;
+		(void) WaitLatch(
+			MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+			Min(wait, SLICE),
+			joor_wait_event(&credits_wait_event, "JoorInventoryCredits"));
+		ResetLatch(MyLatch);
+	}
+}
+
+/* Waits for the credits and starts the request. */
+static void
+get_permit(const JoorAccount *account, const JoorRequestStart *start,
+		   JoorRequestPermit *permit)
+{
+	TimestampTz told = 0;
+
+	for (;;)
+	{
+		joor_recorder_start(start, permit);
+		if (permit->id != 0)
+			return;
+		if (permit->not_before > told + SLICE * INT64CONST(1000))
+			ereport(NOTICE,
+					(errmsg("waiting for credits of account \"%s\" until %s",
+							account->server,
+							timestamptz_to_str(permit->not_before))));
+		told = permit->not_before;
+		sleep_until(permit->not_before);
+	}
+}
+
+/* What becomes of open rejections, and which items to record as new ones. */
+static char *
+report_items(const JoorCall *call, const JoorDelivery *delivery,
+			 bool open_rejections)
+{
+	JoorItemReport report;
+	int			i;
+
+	joor_item_report_init(&report);
+	for (i = 0; i < call->nitems; i++)
+	{
+		if (delivery->status[i] == JOOR_STATUS_FAIL)
+			joor_item_report_fail(&report, &call->items[i], "joor",
+								  delivery->reason[i]);
+		else if (delivery->status[i] == JOOR_STATUS_PASS && open_rejections)
+			joor_item_report_pass(&report, &call->items[i]);
+	}
+	return joor_item_report_finish(&report);
+}
+
+static void
+fill_finish(JoorRequestFinish *finish, const JoorAccount *account,
+			const JoorDelivery *delivery)
+{
+	finish->serverid = account->serverid;
+	finish->server = account->server;
+	finish->outcome = pstrdup(joor_outcome_name(delivery->outcome));
+	finish->http_status = delivery->http_status;
+	finish->sku_count = delivery->sku_count;
+	finish->rejected = delivery->rejected;
+	finish->log_id = delivery->log_id;
+	finish->throttling = delivery->throttling;
+	finish->message = delivery->message;
+	finish->answer = delivery->answer;
+	finish->duration = delivery->duration;
+	finish->free_of_charge = delivery->free_of_charge;
+	finish->throttled = delivery->outcome == JOOR_THROTTLED;
+	finish->retry_after = delivery->retry_after;
+	finish->window = account->window;
+	finish->stop_reason = delivery->stop_reason;
+	finish->configuration = account->configuration;
+}
+
+JoorDelivery *
+joor_call_perform(const JoorAccount *account, const JoorCall *call,
+				  const char *source, int64 *id)
+{
+	JoorRequestStart start;
+	JoorRequestPermit permit;
+	JoorRequestFinish finish;
+	JoorHttpRequest request;
+	JoorDelivery *volatile delivery = NULL;
+
+	fill_start(&start, account, call, source);
+	joor_call_request(account, call, &request);
+	get_permit(account, &start, &permit);
+	PG_TRY();
+	{
+		JoorHttpAnswer *answer = joor_http_perform(
+			&request, joor_wait_event(&answer_wait_event,
+									  "JoorInventoryAnswer"));
+
+		delivery = joor_call_delivery(call, answer);
+		finish.id = permit.id;
+		fill_finish(&finish, account, delivery);
+		finish.items = report_items(call, delivery, permit.open_rejections);
+		joor_recorder_finish(&finish);
+	}
+	PG_CATCH();
+	{
+		joor_recorder_abandon();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	*id = permit.id;
+	return delivery;
+}
+
+void
+joor_call_raise(const JoorAccount *account, const JoorDelivery *delivery,
+				int64 id, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(delivery->sqlerrcode),
+			 errmsg("could not send to account \"%s\": %s", account->server,
+					delivery->message),
+			 detail != NULL ? errdetail_internal("%s", detail) : 0,
+			 delivery->stop_reason != NULL
+				 ? errhint("Correct the server's url or ca_file, or the "
+						   "token, before trying again; request " INT64_FORMAT
+						   " in joor.request has the answer.",
+						   id)
+				 : errhint("Request " INT64_FORMAT
+						   " in joor.request has the answer; quantities are "
+						   "absolute, so sending again is safe.",
+						   id)));
+}

@@ -1,0 +1,526 @@
+/*-------------------------------------------------------------------------
+ *
+ * http.c
+ *	  HTTP transfers that never hold up the backend.
+ *
+ * A transfer has a memory context of its own below the caller's, whose
+ * deletion, by joor_http_end() or by whatever deletes the caller's, ends the
+ * handle of libcurl's that belongs to it.  The answer's body grows in the
+ * caller's context from the start, so that it need not be copied.
+ *
+ * The callbacks here run inside of libcurl: what goes wrong in them sets a
+ * flag and ends the transfer, and is told by joor_http_end().
+ *
+ * Floor 2: knows neither JOOR nor tables.
+ *
+ * IDENTIFICATION
+ *	  src/http.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <time.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "http.h"
+#include "http_header.h"
+#include "http_multi.h"
+
+#ifndef JOOR_INVENTORY_VERSION
+#error "the Makefile defines JOOR_INVENTORY_VERSION"
+#endif
+
+struct JoorHttpTransfer
+{
+	MemoryContext  context; /* its own */
+	MemoryContext  owner;	/* where the answer goes */
+	JoorHttpHandle handle;
+	JoorHttpHeader header;
+	StringInfoData body;	  /* in owner; data is NULL before the first byte */
+	bool		   encrypted; /* the URL's scheme is https */
+	bool		   too_large; /* the answer exceeds its cap */
+	bool		   no_memory; /* there was none for it */
+	int64		   started_at; /* joor_http_clock() */
+	CURLcode	   setup;	   /* first error of an option */
+	MemoryContextCallback callback;
+};
+
+/* Options that are the same for every transfer. */
+static const struct
+{
+	CURLoption option;
+	long	   value;
+} fixed_options[] = {
+	{CURLOPT_NOSIGNAL, 1},
+	{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+	{CURLOPT_FOLLOWLOCATION, 0},
+	{CURLOPT_NETRC, CURL_NETRC_IGNORED},
+	{CURLOPT_DISALLOW_USERNAME_IN_URL, 1},
+	{CURLOPT_PATH_AS_IS, 1},
+	{CURLOPT_SSL_VERIFYPEER, 1},
+	{CURLOPT_SSL_VERIFYHOST, 2},
+	{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+	{CURLOPT_TCP_NODELAY, 1},
+	{CURLOPT_TCP_KEEPALIVE, 1},
+};
+
+/* Sets an option unless an earlier one has failed. */
+#define SET_OPTION(transfer, option, value)                               \
+	do                                                                    \
+	{                                                                     \
+		if ((transfer)->setup == CURLE_OK)                                \
+			(transfer)->setup =                                           \
+				curl_easy_setopt((transfer)->handle.easy, option, value); \
+	} while (0)
+
+/*
+ * Callbacks of libcurl.
+ */
+
+/* Makes room for `more` bytes and a NUL; false: out of memory. */
+static bool
+enlarge_body(JoorHttpTransfer *transfer, Size more)
+{
+	StringInfo body = &transfer->body;
+	Size	   needed = (Size) body->len + more + 1;
+	Size	   size;
+	char	  *data;
+
+	if (needed <= (Size) body->maxlen)
+		return true;
+	size = Max(needed, Max(1024, (Size) body->maxlen * 2));
+	data = MemoryContextAllocExtended(transfer->owner, size, MCXT_ALLOC_NO_OOM);
+	if (data == NULL)
+		return false;
+	if (body->data != NULL)
+	{
+		memcpy(data, body->data, body->len);
+		pfree(body->data);
+	}
+	body->data = data;
+	body->maxlen = (int) size;
+	return true;
+}
+
+/* CURLOPT_WRITEFUNCTION; any other result than the length is an error. */
+static size_t
+receive_body(char *data, size_t size, size_t count, void *arg)
+{
+	JoorHttpTransfer *transfer = arg;
+	Size			  length = size * count;
+
+	if (length > (Size) (JOOR_HTTP_ANSWER_MAX - transfer->body.len))
+	{
+		transfer->too_large = true;
+		return 0;
+	}
+	if (!enlarge_body(transfer, length))
+	{
+		transfer->no_memory = true;
+		return 0;
+	}
+	memcpy(transfer->body.data + transfer->body.len, data, length);
+	transfer->body.len += (int) length;
+	transfer->body.data[transfer->body.len] = '\0';
+	return length;
+}
+
+/* CURLOPT_HEADERFUNCTION; called for each line. */
+static size_t
+receive_header(char *data, size_t size, size_t count, void *arg)
+{
+	JoorHttpTransfer *transfer = arg;
+
+	joor_http_header_line(&transfer->header, data, size * count,
+						  (int64) time(NULL));
+	return size * count;
+}
+
+/*
+ * Beginning.
+ */
+
+static void
+close_transfer(void *arg)
+{
+	JoorHttpTransfer *transfer = arg;
+
+	joor_http_handle_close(&transfer->handle);
+}
+
+static JoorHttpTransfer *
+create_transfer(void)
+{
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "joor_inventory transfer", ALLOCSET_SMALL_SIZES);
+	JoorHttpTransfer *transfer =
+		MemoryContextAllocZero(context, sizeof(JoorHttpTransfer));
+
+	transfer->context = context;
+	transfer->owner = CurrentMemoryContext;
+	transfer->started_at = joor_http_clock();
+	joor_http_header_init(&transfer->header);
+	transfer->callback.func = close_transfer;
+	transfer->callback.arg = transfer;
+	MemoryContextRegisterResetCallback(context, &transfer->callback);
+	joor_http_handle_create(&transfer->handle);
+	return transfer;
+}
+
+/*
+ * Adds a header line; "Name:" without a value keeps libcurl from sending its
+ * own.  Whoever made the value has checked it; here it is only made sure that
+ * it cannot end the line.
+ */
+static void
+add_header(JoorHttpTransfer *transfer, const char *name, const char *value)
+{
+	char *line =
+		MemoryContextAlloc(transfer->context, strlen(name) + strlen(value) + 3);
+	struct curl_slist *longer;
+
+	if (strpbrk(value, "\r\n") != NULL)
+		elog(ERROR, "value of HTTP header %s has a line end", name);
+	sprintf(line, value[0] != '\0' ? "%s: %s" : "%s:", name, value);
+	longer = curl_slist_append(transfer->handle.headers, line);
+	pfree(line);
+	if (longer == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	transfer->handle.headers = longer;
+}
+
+static void
+set_headers(JoorHttpTransfer *transfer, const JoorHttpRequest *request)
+{
+	if (request->authorization != NULL)
+		add_header(transfer, "Authorization", request->authorization);
+	if (request->accept != NULL)
+		add_header(transfer, "Accept", request->accept);
+	add_header(transfer, "Content-Type",
+			   request->content_type ? request->content_type : "");
+	add_header(transfer, "Expect", "");
+	SET_OPTION(transfer, CURLOPT_HTTPHEADER, transfer->handle.headers);
+}
+
+/*
+ * POST and PUT go the same way, so that the length is sent with any body, an
+ * empty one included; CURLOPT_UPLOAD would send a PUT in chunks.
+ */
+static void
+set_method(JoorHttpTransfer *transfer, const JoorHttpRequest *request)
+{
+	if (strcmp(request->method, "GET") == 0)
+	{
+		SET_OPTION(transfer, CURLOPT_HTTPGET, 1L);
+		return;
+	}
+	Assert(strcmp(request->method, "POST") == 0 ||
+		   strcmp(request->method, "PUT") == 0);
+	SET_OPTION(transfer, CURLOPT_POSTFIELDSIZE_LARGE,
+			   (curl_off_t) (request->body ? request->body_length : 0));
+	SET_OPTION(transfer, CURLOPT_POSTFIELDS,
+			   request->body ? request->body : "");
+	SET_OPTION(transfer, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+/* The system's certificates are a file, a folder, or both. */
+static void
+set_trust(JoorHttpTransfer *transfer, const JoorHttpRequest *request)
+{
+	if (request->ca_file == NULL)
+		return;
+	SET_OPTION(transfer, CURLOPT_CAINFO, request->ca_file);
+	SET_OPTION(transfer, CURLOPT_CAPATH, NULL);
+}
+
+static void
+set_options(JoorHttpTransfer *transfer, const JoorHttpRequest *request)
+{
+	Size i;
+
+	for (i = 0; i < lengthof(fixed_options); i++)
+		SET_OPTION(transfer, fixed_options[i].option, fixed_options[i].value);
+	SET_OPTION(transfer, JOOR_CURLOPT_PROTOCOLS,
+			   joor_http_is_loopback(request->url) ? JOOR_CURL_HTTP_OR_HTTPS
+												   : JOOR_CURL_HTTPS);
+	SET_OPTION(transfer, CURLOPT_URL, request->url);
+	SET_OPTION(transfer, CURLOPT_PROXY, "");
+	SET_OPTION(transfer, CURLOPT_USERAGENT,
+			   "joor_inventory/" JOOR_INVENTORY_VERSION);
+	SET_OPTION(transfer, CURLOPT_CONNECTTIMEOUT_MS,
+			   (long) request->connect_timeout);
+	SET_OPTION(transfer, CURLOPT_TIMEOUT_MS, (long) request->timeout);
+	SET_OPTION(transfer, CURLOPT_WRITEFUNCTION, receive_body);
+	SET_OPTION(transfer, CURLOPT_WRITEDATA, transfer);
+	SET_OPTION(transfer, CURLOPT_HEADERFUNCTION, receive_header);
+	SET_OPTION(transfer, CURLOPT_HEADERDATA, transfer);
+}
+
+JoorHttpTransfer *
+joor_http_begin(const JoorHttpRequest *request)
+{
+	JoorHttpTransfer *transfer = create_transfer();
+
+	transfer->encrypted = pg_strncasecmp(request->url, "https:", 6) == 0;
+	transfer->handle.resolve_deadline =
+		transfer->started_at +
+		(int64) Min(request->connect_timeout, request->timeout) * 1000;
+	set_options(transfer, request);
+	set_trust(transfer, request);
+	set_headers(transfer, request);
+	set_method(transfer, request);
+	if (transfer->setup != CURLE_OK)
+		ereport(ERROR, (errcode(transfer->setup == CURLE_OUT_OF_MEMORY
+									? ERRCODE_OUT_OF_MEMORY
+									: ERRCODE_FDW_ERROR),
+						errmsg("could not prepare an HTTP request"),
+						errdetail_internal(
+							"%s", curl_easy_strerror(transfer->setup))));
+	joor_http_handle_start(&transfer->handle);
+	return transfer;
+}
+
+bool
+joor_http_finished(const JoorHttpTransfer *transfer)
+{
+	return transfer->handle.finished;
+}
+
+/*
+ * Ending.
+ */
+
+/*
+ * Whether any byte of the request may have reached the peer: the connection
+ * was complete, its encryption included, or bytes were handed over.  libcurl
+ * sets CURLINFO_PRETRANSFER_TIME only after the first of them, and in recent
+ * versions also when there was no connection at all.
+ */
+static bool
+may_have_sent(const JoorHttpTransfer *transfer)
+{
+	CURL	  *easy = transfer->handle.easy;
+	curl_off_t connected = 0;
+	long	   sent = 0;
+
+	if (easy == NULL)
+		return false; /* its name was never resolved */
+	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
+	curl_easy_getinfo(easy,
+					  transfer->encrypted ? CURLINFO_APPCONNECT_TIME_T
+										  : CURLINFO_CONNECT_TIME_T,
+					  &connected);
+	return sent > 0 || connected > 0;
+}
+
+/*
+ * Whether the peer showed who it is and cannot be trusted, or there is
+ * nothing to check it with.  CURLE_SSL_CONNECT_ERROR does not belong here:
+ * that is also a connection that broke off during the handshake.
+ */
+static bool
+is_trust_failure(CURLcode code)
+{
+	switch (code)
+	{
+		case CURLE_PEER_FAILED_VERIFICATION:
+		case CURLE_SSL_CACERT_BADFILE:
+		case CURLE_SSL_ISSUER_ERROR:
+		case CURLE_SSL_CRL_BADFILE:
+		case CURLE_SSL_INVALIDCERTSTATUS:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static JoorHttpResult
+classify(const JoorHttpTransfer *transfer, int status)
+{
+	CURLcode code = transfer->handle.code;
+
+	if (transfer->handle.finished && code == CURLE_OK)
+		return status >= 200 ? JOOR_HTTP_ANSWERED : JOOR_HTTP_BROKEN;
+	if (transfer->too_large)
+		return JOOR_HTTP_TOO_LARGE;
+	if (!may_have_sent(transfer))
+		return is_trust_failure(code) ? JOOR_HTTP_TLS : JOOR_HTTP_UNREACHED;
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return JOOR_HTTP_TIMEOUT;
+	return JOOR_HTTP_BROKEN;
+}
+
+/* What went wrong; a static text or one of the transfer's. */
+static const char *
+failure(const JoorHttpTransfer *transfer)
+{
+	if (!transfer->handle.finished)
+		return "Transfer was aborted";
+	if (transfer->too_large)
+		return "Answer is too large";
+	if (transfer->no_memory)
+		return "Out of memory for the answer";
+	if (transfer->handle.no_descriptor)
+		return "Out of file descriptors";
+	if (transfer->handle.code == CURLE_OK)
+		return "Only interim answers came";
+	if (transfer->handle.error[0] != '\0')
+		return transfer->handle.error;
+	return curl_easy_strerror(transfer->handle.code);
+}
+
+static char *
+failure_text(const JoorHttpTransfer *transfer)
+{
+	char		text[CURL_ERROR_SIZE];
+	const char *words = failure(transfer);
+
+	joor_http_copy_printable(text, sizeof(text), words, strlen(words));
+	return pstrdup(text);
+}
+
+static char *
+text_or_null(const char *text)
+{
+	return text[0] != '\0' ? pstrdup(text) : NULL;
+}
+
+/* Fills in the answer, in the current memory context. */
+static void
+fill_answer(JoorHttpAnswer *answer, const JoorHttpTransfer *transfer)
+{
+	const JoorHttpHandle *handle = &transfer->handle;
+	const JoorHttpHeader *header = &transfer->header;
+	long				  status = 0;
+
+	if (handle->easy != NULL)
+		curl_easy_getinfo(handle->easy, CURLINFO_RESPONSE_CODE, &status);
+	answer->result = classify(transfer, (int) status);
+	answer->status = (int) status;
+	answer->content_type = text_or_null(header->content_type);
+	answer->retry_after = header->retry_after;
+	answer->throttling = text_or_null(header->throttling);
+	if (status >= 300 && status < 400)
+		answer->location = text_or_null(header->location);
+	if (answer->result != JOOR_HTTP_ANSWERED)
+		answer->error = failure_text(transfer);
+	answer->duration =
+		(handle->finished ? handle->finished_at : joor_http_clock()) -
+		transfer->started_at;
+	if (transfer->body.data != NULL)
+		answer->body = transfer->body;
+	else
+		initStringInfo(&answer->body);
+}
+
+JoorHttpAnswer *
+joor_http_end(JoorHttpTransfer *transfer)
+{
+	MemoryContext	old = MemoryContextSwitchTo(transfer->owner);
+	JoorHttpAnswer *answer = palloc0(sizeof(JoorHttpAnswer));
+
+	fill_answer(answer, transfer);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(transfer->context);
+	return answer;
+}
+
+JoorHttpAnswer *
+joor_http_perform(const JoorHttpRequest *request, uint32 wait_event)
+{
+	JoorHttpTransfer *transfer = joor_http_begin(request);
+
+	PG_TRY();
+	{
+		while (!joor_http_finished(transfer))
+		{
+			joor_http_wait(-1, wait_event);
+			CHECK_FOR_INTERRUPTS();
+		}
+	}
+	PG_CATCH();
+	{
+		MemoryContextDelete(transfer->context);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return joor_http_end(transfer);
+}
+
+/*
+ * Addresses.
+ */
+
+void
+joor_http_append_encoded(StringInfo out, const char *data, Size length)
+{
+	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+									 "abcdefghijklmnopqrstuvwxyz"
+									 "0123456789-._~";
+	Size			  i;
+
+	for (i = 0; i < length; i++)
+	{
+		if (data[i] != '\0' && strchr(unreserved, data[i]) != NULL)
+			appendStringInfoChar(out, data[i]);
+		else
+			appendStringInfo(out, "%%%02X", (unsigned char) data[i]);
+	}
+}
+
+static bool
+is_loopback_host(const char *host)
+{
+	struct in_addr	v4;
+	struct in6_addr v6;
+	char			text[INET6_ADDRSTRLEN];
+	Size			length = strlen(host);
+
+	if (pg_strcasecmp(host, "localhost") == 0)
+		return true;
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	/* libcurl leaves the brackets around an IPv6 address. */
+	if (length < 2 || length - 2 >= sizeof(text) || host[0] != '[' ||
+		host[length - 1] != ']')
+		return false;
+	memcpy(text, host + 1, length - 2);
+	text[length - 2] = '\0';
+	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+bool
+joor_http_is_loopback(const char *url)
+{
+	CURLU *parsed = curl_url();
+	char  *host = NULL;
+	bool   loopback = false;
+
+	if (parsed == NULL)
+		return false;
+	if (curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+		loopback = is_loopback_host(host);
+	curl_free(host);
+	curl_url_cleanup(parsed);
+	return loopback;
+}
+
+const char *
+joor_http_version(void)
+{
+	static char				text[128];
+	curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+	bool					tls = (version->features & CURL_VERSION_SSL) != 0;
+
+	snprintf(text, sizeof(text), "libcurl %s, %s", version->version,
+			 tls && version->ssl_version ? version->ssl_version
+										 : "without TLS");
+	return text;
+}

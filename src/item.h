@@ -1,0 +1,157 @@
+/*-------------------------------------------------------------------------
+ *
+ * item.h
+ *	  An item: one inventory_item of JOOR's bulk call.
+ *
+ * Words: a field is one of JOOR's item fields; its name is also the column
+ * name of an item query.  An identity says which SKU an item is: its UPC, or
+ * one style key, one colour key and one size key.  A position is what JOOR
+ * keeps a quantity for: warehouse, date and identity.  A violation is a
+ * reason of ours to refuse an item before anything is sent.
+ *
+ * Invariants: texts of an item are UTF-8, not NUL-terminated, and belong to
+ * whoever made the item.  After joor_item_check() said true, `sent` names
+ * the fields that go out: the warehouse, exactly one identity, and the other
+ * fields that are present.
+ *
+ * Floor 1: knows neither where items come from nor where they go to.
+ *
+ * IDENTIFICATION
+ *	  src/item.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef JOOR_ITEM_H
+#define JOOR_ITEM_H
+
+#include "compat.h"
+
+#include "lib/stringinfo.h"
+#include "utils/date.h"
+
+/* In the order in which they are sent: that of JOOR's sample. */
+typedef enum JoorFieldId
+{
+	JOOR_FIELD_WAREHOUSE,
+	JOOR_FIELD_INVENTORY_DATE,
+	JOOR_FIELD_STYLE_NUMBER,
+	JOOR_FIELD_STYLE_IDENTIFIER,
+	JOOR_FIELD_STYLE_ID,
+	JOOR_FIELD_COLOR_CODE,
+	JOOR_FIELD_STYLE_COLOR_ID,
+	JOOR_FIELD_SIZE,
+	JOOR_FIELD_SIZE_CODE,
+	JOOR_FIELD_UPC,
+	JOOR_FIELD_INVENTORY,
+	JOOR_FIELD_MADE_TO_ORDER
+} JoorFieldId;
+
+#define JOOR_FIELD_COUNT (JOOR_FIELD_MADE_TO_ORDER + 1)
+#define JOOR_FIELD_NONE (-1)
+
+#define JOOR_FIELD_BIT(field) ((uint32) 1 << (field))
+
+typedef enum JoorFieldType
+{
+	JOOR_TYPE_TEXT,
+	JOOR_TYPE_DATE,
+	JOOR_TYPE_INTEGER,
+	JOOR_TYPE_BOOLEAN
+} JoorFieldType;
+
+typedef struct JoorField
+{
+	const char *name;	 /* JOOR's name for it, and the column's */
+	JoorFieldType type;
+	int			longest; /* characters; texts only */
+} JoorField;
+
+/* The field table, indexed by JoorFieldId. */
+extern const JoorField joor_fields[JOOR_FIELD_COUNT];
+
+typedef struct JoorText
+{
+	const char *data;	/* UTF-8, not NUL-terminated */
+	int			length; /* bytes */
+	bool		plain;	/* set by joor_item_check(): ASCII without a byte that
+						 * XML or JSON would have to escape */
+} JoorText;
+
+typedef union JoorValue
+{
+	JoorText	text;
+	DateADT		date;
+	int64		integer;
+	bool		boolean;
+} JoorValue;
+
+typedef struct JoorItem
+{
+	int64		row;	 /* number of its row in the item query, from 1 */
+	uint32		present; /* JOOR_FIELD_BIT of each field that has a value */
+	uint32		sent;	 /* those that go out; set by joor_item_check() */
+	bool		clamped; /* a negative quantity was made 0; likewise */
+	JoorValue	value[JOOR_FIELD_COUNT];
+} JoorItem;
+
+/* What an account does with a negative quantity; its option `negative`. */
+typedef enum JoorNegative
+{
+	JOOR_NEGATIVE_CLAMP,  /* send 0 and count it */
+	JOOR_NEGATIVE_REJECT, /* a violation */
+	JOOR_NEGATIVE_SEND	  /* as it is */
+} JoorNegative;
+
+/* What an account asks of its items. */
+typedef struct JoorItemRules
+{
+	JoorText	warehouse;	 /* for items that name none; plain is right */
+	JoorText   *warehouses;	 /* names allowed besides, NULL: any */
+	int			nwarehouses;
+	JoorNegative negative;
+} JoorItemRules;
+
+typedef struct JoorViolation
+{
+	int64		row;   /* as in JoorItem */
+	int			field; /* a JoorFieldId; JOOR_FIELD_NONE: the whole item */
+	char	   *value; /* in the server's encoding, shortened; NULL: none */
+	const char *rule;  /* what it breaks, as a predicate: "is not a whole
+						* number" */
+	const char *hint;  /* a sentence, or NULL */
+} JoorViolation;
+
+/* The field of that name, or JOOR_FIELD_NONE.  Case matters. */
+extern int	joor_field_by_name(const char *name);
+
+/*
+ * Checks an item, fills in its warehouse, picks its identity (UPC before
+ * style keys; style_number and style_identifier before style_id, color_code
+ * before style_color_id, size before size_code) and sets sent, clamped and
+ * the texts' plain.  False: the violation is filled in, its value palloc'd.
+ * No errors.
+ */
+extern bool joor_item_check(JoorItem *item, const JoorItemRules *rules,
+							JoorViolation *violation);
+
+/* Hash of a checked item's position; equal positions hash equal. */
+extern uint64 joor_item_hash(const JoorItem *item);
+
+/* Whether two checked items are the same position, byte by byte. */
+extern bool joor_item_same_position(const JoorItem *a, const JoorItem *b);
+
+/*
+ * Appends a checked item's position as a JSON object in UTF-8, fields in the
+ * order of the table: the key by which rejections and published quantities
+ * find it again.
+ */
+extern void joor_item_append_position(StringInfo out, const JoorItem *item);
+
+/*
+ * Appends a violation as one line in the server's encoding, without a full
+ * stop: row 3, column "inventory": value "1.5" is not a whole number.
+ */
+extern void joor_violation_append(StringInfo out,
+								  const JoorViolation *violation);
+
+#endif /* JOOR_ITEM_H */

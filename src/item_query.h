@@ -1,0 +1,69 @@
+/*-------------------------------------------------------------------------
+ *
+ * item_query.h
+ *	  An item query as a stream of items.
+ *
+ * Words: an item query is any query whose columns are named after JOOR's
+ * item fields.  A key column is the one column more that a feed may have.
+ *
+ * Life: open (parse, plan, check the columns) - scan (run it once, each row
+ * to a visitor) - next (the rows that the visitor kept, again) - close.  The
+ * caller is connected to SPI from open to close, and rights, search_path and
+ * snapshot are those in force when open is called.  The query is read-only,
+ * runs through a portal and is never run twice; kept rows lie in a
+ * tuplestore bound by work_mem, so memory does not grow with their number.
+ *
+ * Floor 2: knows neither formats nor HTTP.
+ *
+ * IDENTIFICATION
+ *	  src/item_query.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef JOOR_ITEM_QUERY_H
+#define JOOR_ITEM_QUERY_H
+
+#include "item.h"
+
+typedef struct JoorItemQuery JoorItemQuery;
+
+/*
+ * Called for each row: `violation` is NULL, or says why the row could not be
+ * converted (then the item's other fields are still set, as far as they could
+ * be).  The item's texts live until the visitor returns.  True keeps the row
+ * for joor_item_query_next().
+ */
+typedef bool (*JoorItemVisitor) (void *arg, JoorItem *item,
+								 JoorViolation *violation);
+
+/*
+ * Opens an item query in the current memory context.  Errors: a syntax or
+ * planning error as PostgreSQL words it; more than one statement or one that
+ * returns no rows or would write (ERRCODE_INVALID_CURSOR_DEFINITION or
+ * core's own); unknown, repeated or wrongly typed columns
+ * (ERRCODE_UNDEFINED_COLUMN, ERRCODE_DUPLICATE_COLUMN,
+ * ERRCODE_DATATYPE_MISMATCH), a query that can have no identity or no
+ * quantity (ERRCODE_UNDEFINED_COLUMN), with detail and hint.  key_column:
+ * a column that is let through unread, or NULL.
+ */
+extern JoorItemQuery *joor_item_query_open(const char *query,
+										   const char *key_column);
+
+/* Runs the query to its end, once; returns the number of rows. */
+extern int64 joor_item_query_scan(JoorItemQuery *query,
+								  JoorItemVisitor visitor, void *arg);
+
+/*
+ * The next kept row, converted again (row numbers are those of the scan);
+ * false at the end.  Texts are allocated in the current memory context, where
+ * they stay valid until the caller resets it.
+ */
+extern bool joor_item_query_next(JoorItemQuery *query, JoorItem *item);
+
+/* Starts joor_item_query_next() from the first kept row again. */
+extern void joor_item_query_rewind(JoorItemQuery *query);
+
+/* Frees cursor and kept rows; an aborted transaction does it by itself. */
+extern void joor_item_query_close(JoorItemQuery *query);
+
+#endif /* JOOR_ITEM_QUERY_H */

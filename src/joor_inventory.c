@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * joor_inventory.c
+ *	  The module: what PostgreSQL loads.
+ *
+ * Floor 9: a list of initializations, no logic.
+ *
+ * IDENTIFICATION
+ *	  src/joor_inventory.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "settings.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	joor_settings_init();
+}

@@ -1,0 +1,287 @@
+/*-------------------------------------------------------------------------
+ *
+ * push.c
+ *	  joor.push(query, ...): sends what a query says, now.
+ *
+ * The account is locked before the query's snapshot is taken, so that no
+ * older quantity can follow a newer one of another push.  The whole query is
+ * read and checked before the first request; then the items go out, one
+ * request after the other.  An overwrite is one request or none.
+ *
+ * Failures: a request that JOOR or the network failed ends the push with an
+ * error, or, with on_failure => 'report', with rows that say so.  Items that
+ * JOOR rejects one by one inside a success are no failure: they are counted,
+ * recorded in joor.rejection and warned about.
+ *
+ * Floor 8.
+ *
+ * IDENTIFICATION
+ *	  src/push.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "argument.h"
+#include "arming.h"
+#include "batch.h"
+#include "call.h"
+#include "item_report.h"
+#include "overwrite.h"
+#include "recorder.h"
+#include "request_row.h"
+
+/* Invalid rows are recorded in messages of about this size. */
+#define REPORT_SIZE (1024 * 1024)
+
+PG_FUNCTION_INFO_V1(joor_inventory_push);
+
+typedef struct Push
+{
+	JoorAccount *account;
+	bool		overwrite;
+	bool		dec_pending;
+	bool		report; /* on_failure => 'report' */
+	ReturnSetInfo *result;
+	JoorItemList *list;
+	JoorBatch  *batch;
+	MemoryContext call_context; /* reset after each request */
+	JoorItemReport invalid;		/* not yet recorded */
+	int64		requests;		/* that JOOR took, wholly or in part */
+	int64		handled;		/* items of all requests made */
+	int64		delivered;		/* items that JOOR took */
+	int64		rejected;		/* items that JOOR rejected one by one */
+	bool		ended;			/* by a failure; report mode only */
+} Push;
+
+static bool
+report_failures(const char *on_failure)
+{
+	if (strcmp(on_failure, "report") == 0)
+		return true;
+	if (strcmp(on_failure, "error") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for argument \"on_failure\": \"%s\"",
+						on_failure),
+				 errhint("Valid values are: \"error\", \"report\".")));
+	return false;
+}
+
+/* Hands invalid rows to the recorder. */
+static void
+record_invalid(Push *push)
+{
+	char	   *items = joor_item_report_finish(&push->invalid);
+
+	if (items != NULL)
+		joor_recorder_reject(push->account->serverid, push->account->server,
+							 items);
+	resetStringInfo(&push->invalid.list);
+	push->invalid.count = 0;
+}
+
+/* Callback of the item list, in report mode: a row that is not valid. */
+static void
+report_invalid(void *arg, JoorItem *item, const JoorViolation *violation)
+{
+	Push	   *push = arg;
+	StringInfoData reason;
+
+	initStringInfo(&reason);
+	joor_violation_append(&reason, violation);
+	joor_request_row_put_unsent(push->result, 1, "invalid", 1, reason.data);
+	joor_item_report_fail(&push->invalid, item, "validation", reason.data);
+	if (push->invalid.list.len > REPORT_SIZE)
+		record_invalid(push);
+	pfree(reason.data);
+}
+
+/* Reads and checks the query. */
+static void
+read_items(Push *push, const char *query)
+{
+	JoorItemListReader reader = {0};
+
+	reader.rules = &push->account->rules;
+	reader.invalid = push->report ? report_invalid : NULL;
+	reader.arg = push;
+	joor_item_report_init(&push->invalid);
+	push->list = joor_item_list_read(query, &reader);
+	if (!push->report)
+		joor_item_list_refuse(push->list);
+	record_invalid(push);
+}
+
+/* What was delivered before a failure, for its detail. */
+static char *
+before_failure(const Push *push, int nitems)
+{
+	int64		left = joor_item_list_valid(push->list) - push->handled - nitems;
+
+	return psprintf("Before it, " INT64_FORMAT " requests with " INT64_FORMAT
+					" items were delivered; the failed request has %d items, "
+					"and " INT64_FORMAT " more were not sent.",
+					push->requests, push->delivered, nitems, left);
+}
+
+/*
+ * A request failed.  In report mode a body that JOOR refused does not keep
+ * the others back; anything else would befall them too.
+ */
+static void
+fail(Push *push, const JoorCall *call, const JoorDelivery *delivery, int64 id)
+{
+	if (!push->report)
+		joor_call_raise(push->account, delivery, id,
+						before_failure(push, call->nitems));
+	push->handled += call->nitems;
+	push->ended = delivery->outcome != JOOR_REFUSED ||
+				  delivery->stop_reason != NULL;
+}
+
+static void
+count_delivery(Push *push, const JoorCall *call, const JoorDelivery *delivery)
+{
+	push->requests++;
+	push->handled += call->nitems;
+	push->delivered += call->nitems - delivery->rejected;
+	push->rejected += delivery->rejected;
+}
+
+/*
+ * Makes the call until JOOR has credits for it; each try is a row.  True: the
+ * body is too large, try it in halves.
+ */
+static bool
+make_call(Push *push, const JoorCall *call)
+{
+	JoorDelivery *delivery;
+	int64		id;
+	bool		halve;
+
+	do
+	{
+		delivery = joor_call_perform(push->account, call, "push", &id);
+		joor_request_row_put(push->result, id, call, delivery,
+							 delivery->message);
+	} while (delivery->outcome == JOOR_THROTTLED);
+
+	halve = delivery->too_large && delivery->http_status == 413 &&
+			!push->overwrite;
+	if (halve)
+		return true;
+	if (delivery->sqlerrcode != 0)
+		fail(push, call, delivery, id);
+	else
+		count_delivery(push, call, delivery);
+	return false;
+}
+
+/* Sends a part of the batch, in halves if JOOR finds it too large. */
+static void
+send_part(Push *push, int from, int count)
+{
+	JoorBatch  *batch = push->batch;
+	JoorCall	call = {JOOR_BULK_INVENTORY, push->overwrite,
+						push->dec_pending,	 batch->items + from,
+						count,				 &batch->payload};
+	MemoryContext old;
+	bool		halve;
+
+	check_stack_depth();
+	if (push->ended)
+		return;
+	if (count != batch->payload.items)
+		joor_batch_build(batch, from, count);
+	old = MemoryContextSwitchTo(push->call_context);
+	halve = make_call(push, &call);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(push->call_context);
+	if (!halve)
+		return;
+	batch->max_items = Max(1, count / 2);
+	send_part(push, from, count / 2);
+	joor_batch_build(batch, from + count / 2, count - count / 2);
+	send_part(push, from + count / 2, count - count / 2);
+}
+
+static void
+send_all(Push *push)
+{
+	while (!push->ended && joor_batch_fill(push->batch, push->list))
+	{
+		if (push->overwrite)
+			joor_overwrite_check_fits(
+				push->account, joor_batch_is_last(push->batch, push->list));
+		send_part(push, 0, push->batch->count);
+	}
+}
+
+/* What is worth saying, though it is no failure. */
+static void
+say_results(const Push *push)
+{
+	int64		left = joor_item_list_valid(push->list) - push->handled;
+	int64		clamped = joor_item_list_clamped(push->list);
+
+	if (left > 0)
+		joor_request_row_put_unsent(push->result, left, "not_sent", 0,
+									"not sent after the failure before");
+	if (clamped > 0)
+		ereport(NOTICE,
+				(errmsg_plural("%lld negative quantity was sent as 0",
+							   "%lld negative quantities were sent as 0",
+							   clamped, (long long) clamped)));
+	if (push->rejected > 0)
+		ereport(WARNING,
+				(errmsg_plural("JOOR rejected %lld item",
+							   "JOOR rejected %lld items", push->rejected,
+							   (long long) push->rejected),
+				 errhint("The reasons are in joor.rejection.")));
+}
+
+/*
+ * joor.push(query, server, overwrite, dec_pending, on_failure)
+ */
+Datum
+joor_inventory_push(PG_FUNCTION_ARGS)
+{
+	char	   *query = joor_argument_text(fcinfo, 0, "query");
+	char	   *server = joor_argument_text(fcinfo, 1, "server");
+	Push		push = {0};
+
+	push.overwrite = joor_argument_bool(fcinfo, 2, "overwrite");
+	push.report = report_failures(joor_argument_text(fcinfo, 4, "on_failure"));
+	joor_init_materialized_srf(fcinfo);
+	push.result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	push.account = joor_account_open(server);
+	push.dec_pending = PG_ARGISNULL(3) ? push.account->dec_pending
+									   : PG_GETARG_BOOL(3);
+	joor_account_lock(push.account);
+	joor_account_authorize(push.account, GetUserId());
+	joor_arming_check(push.account, true);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	push.batch = joor_batch_create(push.account);
+	push.call_context = AllocSetContextCreate(CurrentMemoryContext,
+											  "joor_inventory call",
+											  ALLOCSET_DEFAULT_SIZES);
+	read_items(&push, query);
+	if (push.overwrite)
+		joor_overwrite_check_items(push.list);
+	send_all(&push);
+	say_results(&push);
+	joor_item_list_close(push.list);
+	SPI_finish();
+	joor_account_unlock(push.account);
+	return (Datum) 0;
+}

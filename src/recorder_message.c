@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ *
+ * recorder_message.c
+ *	  The messages between a session and its recorder, as bytes.
+ *
+ * Floor 6.
+ *
+ * IDENTIFICATION
+ *	  src/recorder_message.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "libpq/pqformat.h"
+
+#include "recorder_message.h"
+
+void
+joor_message_put_text(StringInfo message, const char *text)
+{
+	int			length = text == NULL ? -1 : (int) strlen(text);
+
+	pq_sendint32(message, (uint32) length);
+	if (length > 0)
+		pq_sendbytes(message, text, length);
+}
+
+char *
+joor_message_get_text(StringInfo message)
+{
+	int			length = (int) pq_getmsgint(message, 4);
+
+	if (length < 0)
+		return NULL;
+	return pnstrdup(pq_getmsgbytes(message, length), length);
+}
+
+void
+joor_message_put_start(StringInfo message, const JoorRequestStart *start)
+{
+	pq_sendint32(message, start->serverid);
+	joor_message_put_text(message, start->server);
+	joor_message_put_text(message, start->user_name);
+	joor_message_put_text(message, start->source);
+	joor_message_put_text(message, start->operation);
+	joor_message_put_text(message, start->method);
+	joor_message_put_text(message, start->url);
+	pq_sendbyte(message, start->overwrite);
+	pq_sendbyte(message, start->dec_pending);
+	pq_sendint64(message, start->items);
+	pq_sendint64(message, start->bytes);
+	pq_sendint64(message, start->credits);
+	pq_sendint64(message, start->limit);
+	pq_sendint64(message, start->window);
+	pq_sendint64(message, start->pid);
+}
+
+void
+joor_message_get_start(StringInfo message, JoorRequestStart *start)
+{
+	start->serverid = pq_getmsgint(message, 4);
+	start->server = joor_message_get_text(message);
+	start->user_name = joor_message_get_text(message);
+	start->source = joor_message_get_text(message);
+	start->operation = joor_message_get_text(message);
+	start->method = joor_message_get_text(message);
+	start->url = joor_message_get_text(message);
+	start->overwrite = pq_getmsgbyte(message) != 0;
+	start->dec_pending = pq_getmsgbyte(message) != 0;
+	start->items = pq_getmsgint64(message);
+	start->bytes = pq_getmsgint64(message);
+	start->credits = pq_getmsgint64(message);
+	start->limit = pq_getmsgint64(message);
+	start->window = pq_getmsgint64(message);
+	start->pid = pq_getmsgint64(message);
+}
+
+void
+joor_message_put_finish(StringInfo message, const JoorRequestFinish *finish)
+{
+	pq_sendint64(message, finish->id);
+	pq_sendint32(message, finish->serverid);
+	joor_message_put_text(message, finish->server);
+	joor_message_put_text(message, finish->outcome);
+	pq_sendint64(message, finish->http_status);
+	pq_sendint64(message, finish->sku_count);
+	pq_sendint64(message, finish->rejected);
+	joor_message_put_text(message, finish->log_id);
+	joor_message_put_text(message, finish->throttling);
+	joor_message_put_text(message, finish->message);
+	joor_message_put_text(message, finish->answer);
+	pq_sendint64(message, finish->duration);
+	pq_sendbyte(message, finish->free_of_charge);
+	pq_sendbyte(message, finish->throttled);
+	pq_sendint64(message, finish->retry_after);
+	pq_sendint64(message, finish->window);
+	joor_message_put_text(message, finish->stop_reason);
+	joor_message_put_text(message, finish->configuration);
+	joor_message_put_text(message, finish->items);
+}
+
+void
+joor_message_get_finish(StringInfo message, JoorRequestFinish *finish)
+{
+	finish->id = pq_getmsgint64(message);
+	finish->serverid = pq_getmsgint(message, 4);
+	finish->server = joor_message_get_text(message);
+	finish->outcome = joor_message_get_text(message);
+	finish->http_status = pq_getmsgint64(message);
+	finish->sku_count = pq_getmsgint64(message);
+	finish->rejected = pq_getmsgint64(message);
+	finish->log_id = joor_message_get_text(message);
+	finish->throttling = joor_message_get_text(message);
+	finish->message = joor_message_get_text(message);
+	finish->answer = joor_message_get_text(message);
+	finish->duration = pq_getmsgint64(message);
+	finish->free_of_charge = pq_getmsgbyte(message) != 0;
+	finish->throttled = pq_getmsgbyte(message) != 0;
+	finish->retry_after = pq_getmsgint64(message);
+	finish->window = pq_getmsgint64(message);
+	finish->stop_reason = joor_message_get_text(message);
+	finish->configuration = joor_message_get_text(message);
+	finish->items = joor_message_get_text(message);
+}
+
+void
+joor_message_put_permit(StringInfo message, const JoorRequestPermit *permit)
+{
+	pq_sendint64(message, permit->id);
+	pq_sendint64(message, permit->not_before);
+	pq_sendbyte(message, permit->open_rejections);
+}
+
+void
+joor_message_get_permit(StringInfo message, JoorRequestPermit *permit)
+{
+	permit->id = pq_getmsgint64(message);
+	permit->not_before = pq_getmsgint64(message);
+	permit->open_rejections = pq_getmsgbyte(message) != 0;
+}
+
+void
+joor_message_put_error(StringInfo message, const ErrorData *error)
+{
+	pq_sendint32(message, error->sqlerrcode);
+	joor_message_put_text(message, error->message);
+	joor_message_put_text(message, error->hint);
+}
+
+void
+joor_message_throw_error(StringInfo message)
+{
+	int			sqlerrcode = (int) pq_getmsgint(message, 4);
+	char	   *text = joor_message_get_text(message);
+	char	   *hint = joor_message_get_text(message);
+
+	ereport(ERROR, (errcode(sqlerrcode),
+					errmsg("could not record the request to JOOR"),
+					errdetail_internal("%s", text ? text : ""),
+					hint ? errhint("%s", hint) : 0));
+}

@@ -1,0 +1,290 @@
+/*-------------------------------------------------------------------------
+ *
+ * request_log.c
+ *	  joor.request: every call to JOOR, and by it the ledger of credits.
+ *
+ * Floor 5.
+ *
+ * IDENTIFICATION
+ *	  src/request_log.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "arming.h"
+#include "request_log.h"
+#include "settings.h"
+#include "tables.h"
+
+#define USECS_PER_SECOND INT64CONST(1000000)
+
+/* JOOR's Retry-After is believed from 1 s to 900 s. */
+#define RETRY_AFTER_MIN 1
+#define RETRY_AFTER_MAX 900
+
+/* Whatever a sender that is gone left behind is of unknown outcome. */
+static void
+abandon_older(Oid serverid)
+{
+	JoorArgs	args = {0};
+
+	joor_args_oid(&args, serverid);
+	joor_tables_execute(
+		"UPDATE joor.request SET outcome = 'unknown',"
+		"  finished_at = pg_catalog.clock_timestamp(),"
+		"  message = 'the sender ended before an answer came'"
+		" WHERE serverid = $1 AND outcome = 'sending'",
+		&args, SPI_OK_UPDATE);
+}
+
+/*
+ * When the credits for a call will be there; false: they are.  The newest
+ * request that, with all later ones and ours, exceeds the limit has to leave
+ * the window first.
+ */
+static bool
+must_wait(const JoorRequestStart *start, TimestampTz *not_before)
+{
+	JoorArgs	args = {0};
+	Datum		value;
+
+	joor_args_oid(&args, start->serverid);
+	joor_args_int(&args, start->window);
+	joor_args_int(&args, start->limit - start->credits);
+	joor_tables_execute(
+		"SELECT pg_catalog.max(again) FROM ("
+		" SELECT COALESCE(finished_at, pg_catalog.clock_timestamp())"
+		"    + $2 * interval '1 us' AS again, pg_catalog.sum(credits) OVER"
+		"    (ORDER BY COALESCE(finished_at, pg_catalog.clock_timestamp())"
+		"     DESC, id DESC ROWS UNBOUNDED PRECEDING) > $3 AS full"
+		" FROM joor.request WHERE serverid = $1 AND credits > 0"
+		"  AND started_at > pg_catalog.clock_timestamp()"
+		"    - $2 * interval '1 us' - interval '2 hours'"
+		" UNION ALL"
+		" SELECT retry_at, true FROM joor.request"
+		" WHERE serverid = $1 AND retry_at IS NOT NULL"
+		"  AND started_at > pg_catalog.clock_timestamp()"
+		"    - $2 * interval '1 us' - interval '2 hours') s"
+		" WHERE full AND again > pg_catalog.clock_timestamp()",
+		&args, SPI_OK_SELECT);
+	if (!joor_tables_value(1, &value))
+		return false;
+	*not_before = DatumGetTimestampTz(value);
+	return true;
+}
+
+/* Writes the row of a request that goes out now; its id. */
+static int64
+insert_request(const JoorRequestStart *start)
+{
+	JoorArgs	args = {0};
+	Datum		id;
+
+	joor_args_oid(&args, start->serverid);
+	joor_args_text(&args, start->server);
+	joor_args_text(&args, start->user_name);
+	joor_args_text(&args, start->source);
+	joor_args_text(&args, start->operation);
+	joor_args_text(&args, start->method);
+	joor_args_text(&args, start->url);
+	joor_args_bool(&args, start->overwrite);
+	joor_args_bool(&args, start->dec_pending);
+	joor_args_int(&args, start->items);
+	joor_args_int(&args, start->bytes);
+	joor_args_int(&args, start->credits);
+	joor_args_int(&args, start->pid);
+	joor_tables_execute(
+		"INSERT INTO joor.request (serverid, server, user_name, source,"
+		"  operation, method, url, overwrite, dec_pending, items, bytes,"
+		"  credits, pid, outcome, started_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+		"  'sending', pg_catalog.clock_timestamp()) RETURNING id",
+		&args, SPI_OK_INSERT_RETURNING);
+	if (!joor_tables_value(1, &id))
+		elog(ERROR, "a request got no id");
+	return DatumGetInt64(id);
+}
+
+static bool
+has_open_rejections(Oid serverid)
+{
+	JoorArgs	args = {0};
+
+	joor_args_oid(&args, serverid);
+	joor_tables_execute("SELECT 1 FROM joor.rejection WHERE serverid = $1"
+						" AND closed_at IS NULL LIMIT 1",
+						&args, SPI_OK_SELECT);
+	return SPI_processed > 0;
+}
+
+void
+joor_request_start(const JoorRequestStart *start, JoorRequestPermit *permit)
+{
+	permit->id = 0;
+	permit->open_rejections = false;
+	permit->not_before = 0;
+	abandon_older(start->serverid);
+	if (must_wait(start, &permit->not_before))
+		return;
+	permit->id = insert_request(start);
+	permit->open_rejections = has_open_rejections(start->serverid);
+}
+
+/*
+ * When to try again after a 429: what JOOR said, else when a window that
+ * began with our first request of it will have ended; with some jitter, so
+ * that those who share an account do not come back together.
+ */
+static void
+set_retry_at(const JoorRequestFinish *finish)
+{
+	JoorArgs	args = {0};
+
+	joor_args_int(&args, finish->id);
+	joor_args_int(&args, finish->window);
+	if (finish->retry_after >= 0)
+		joor_args_int(&args, Max(RETRY_AFTER_MIN,
+								 Min(RETRY_AFTER_MAX, finish->retry_after)) *
+								 USECS_PER_SECOND);
+	else
+		joor_args_null(&args, INT8OID);
+	joor_tables_execute(
+		"UPDATE joor.request r SET retry_at = COALESCE("
+		"   r.finished_at + $3 * interval '1 us',"
+		"   (SELECT pg_catalog.min(p.finished_at) + $2 * interval '1 us'"
+		"    FROM joor.request p WHERE p.serverid = r.serverid"
+		"     AND p.credits > 0 AND p.finished_at > r.finished_at"
+		"       - $2 * interval '1 us'))"
+		"  + pg_catalog.random() * interval '500 ms'"
+		" WHERE id = $1",
+		&args, SPI_OK_UPDATE);
+}
+
+void
+joor_request_finish(const JoorRequestFinish *finish)
+{
+	JoorArgs	args = {0};
+
+	joor_args_int(&args, finish->id);
+	joor_args_text(&args, finish->outcome);
+	joor_args_int(&args, finish->http_status);
+	joor_args_int(&args, finish->sku_count);
+	joor_args_int(&args, finish->rejected);
+	joor_args_text(&args, finish->log_id);
+	joor_args_text(&args, finish->throttling);
+	joor_args_text(&args, finish->message);
+	joor_args_text(&args, finish->answer);
+	joor_args_int(&args, finish->duration);
+	joor_args_bool(&args, finish->free_of_charge);
+	joor_tables_execute(
+		"UPDATE joor.request SET outcome = $2,"
+		"  http_status = NULLIF($3, 0), sku_count = NULLIF($4, -1),"
+		"  rejected = $5, log_id = $6, throttling = $7, message = $8,"
+		"  answer = $9, duration = $10 * interval '1 us',"
+		"  credits = CASE WHEN $11 THEN 0 ELSE credits END,"
+		"  finished_at = pg_catalog.clock_timestamp() WHERE id = $1",
+		&args, SPI_OK_UPDATE);
+	if (finish->throttled)
+		set_retry_at(finish);
+	if (finish->stop_reason != NULL)
+		joor_arming_stop(finish->serverid, finish->server,
+						 finish->stop_reason, finish->configuration);
+	if (finish->items != NULL)
+		joor_rejection_record(finish->serverid, finish->server, finish->id,
+							  finish->items);
+}
+
+void
+joor_request_abandon(int64 id)
+{
+	JoorArgs	args = {0};
+
+	joor_args_int(&args, id);
+	joor_tables_execute(
+		"UPDATE joor.request SET outcome = 'unknown',"
+		"  finished_at = pg_catalog.clock_timestamp(),"
+		"  message = 'the sender ended before an answer came'"
+		" WHERE id = $1 AND outcome = 'sending'",
+		&args, SPI_OK_UPDATE);
+}
+
+void
+joor_rejection_record(Oid serverid, const char *server, int64 request_id,
+					  const char *items)
+{
+	JoorArgs	args = {0};
+
+	joor_args_oid(&args, serverid);
+	joor_args_text(&args, server);
+	joor_args_int(&args, request_id);
+	joor_args_text(&args, items);
+	joor_tables_execute(
+		"UPDATE joor.rejection r SET closed_at = pg_catalog.clock_timestamp()"
+		" FROM pg_catalog.json_to_recordset($4::json)"
+		"   AS i(\"position\" text, status text)"
+		" WHERE r.serverid = $1 AND r.closed_at IS NULL"
+		"  AND i.status = 'pass'"
+		"  AND pg_catalog.md5(r.\"position\") = pg_catalog.md5(i.\"position\")",
+		&args, SPI_OK_UPDATE);
+	joor_tables_execute(
+		"INSERT INTO joor.rejection AS r (serverid, server, request_id,"
+		"  source, reason, \"row\", \"position\", warehouse, inventory_date,"
+		"  style_number, style_identifier, style_id, color_code,"
+		"  style_color_id, size, size_code, upc, inventory, made_to_order,"
+		"  rejected_at)"
+		" SELECT $1, $2, NULLIF($3, 0), i.source, i.reason, i.\"row\","
+		"  i.\"position\", f.warehouse, f.inventory_date, f.style_number,"
+		"  f.style_identifier, f.style_id, f.color_code, f.style_color_id,"
+		"  f.size, f.size_code, f.upc, f.inventory, f.made_to_order,"
+		"  pg_catalog.clock_timestamp()"
+		" FROM (SELECT DISTINCT ON (pg_catalog.md5(j.\"position\")) j.*"
+		"  FROM pg_catalog.json_to_recordset($4::json)"
+		"   AS j(\"position\" text, status text, source text, reason text,"
+		"        \"row\" bigint, fields json)"
+		"  WHERE j.status = 'fail'"
+		"  ORDER BY pg_catalog.md5(j.\"position\"), j.\"row\") i,"
+		" LATERAL pg_catalog.json_to_record(i.fields)"
+		"   AS f(warehouse text, inventory_date date, style_number text,"
+		"        style_identifier text, style_id bigint, color_code text,"
+		"        style_color_id bigint, size text, size_code text, upc text,"
+		"        inventory bigint, made_to_order boolean)"
+		" ON CONFLICT (serverid, (pg_catalog.md5(\"position\")))"
+		"  WHERE closed_at IS NULL"
+		" DO UPDATE SET request_id = EXCLUDED.request_id,"
+		"  source = EXCLUDED.source, reason = EXCLUDED.reason,"
+		"  \"row\" = EXCLUDED.\"row\", inventory = EXCLUDED.inventory,"
+		"  made_to_order = EXCLUDED.made_to_order,"
+		"  rejected_at = EXCLUDED.rejected_at, times = r.times + 1",
+		&args, SPI_OK_INSERT);
+}
+
+/*
+ * The youngest two hours and a day of window stay in any case: they are the
+ * ledger of credits.
+ */
+void
+joor_request_expire(void)
+{
+	JoorArgs	args = {0};
+
+	joor_args_int(&args, joor_request_retention);
+	joor_args_int(&args, joor_request_max_rows);
+	joor_tables_execute(
+		"DELETE FROM joor.request"
+		" WHERE finished_at < pg_catalog.clock_timestamp()"
+		"    - interval '26 hours'"
+		"  AND ($1 > 0 AND finished_at < pg_catalog.clock_timestamp()"
+		"       - $1 * interval '1 min'"
+		"   OR $2 > 0 AND id <= (SELECT id FROM joor.request"
+		"       ORDER BY id DESC OFFSET $2 LIMIT 1))",
+		&args, SPI_OK_DELETE);
+	joor_tables_execute(
+		"DELETE FROM joor.rejection WHERE $1 > 0"
+		" AND closed_at < pg_catalog.clock_timestamp()"
+		"    - $1 * interval '1 min'",
+		&args, SPI_OK_DELETE);
+}

@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ *
+ * tables.c
+ *	  The extension's own tables, reached by SPI with its owner's rights.
+ *
+ * Floor 2.
+ *
+ * IDENTIFICATION
+ *	  src/tables.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "tables.h"
+
+/* The owner of this extension; it may be another role after each ALTER. */
+static Oid
+extension_owner(void)
+{
+	Relation	relation = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			owner = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum("joor_inventory"));
+	scan = systable_beginscan(relation, ExtensionNameIndexId, true, NULL, 1,
+							  &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+
+	if (!OidIsValid(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"joor_inventory\" is not there, or not "
+						"committed yet"),
+				 errhint("Run CREATE EXTENSION joor_inventory in a "
+						 "transaction of its own.")));
+	return owner;
+}
+
+void
+joor_tables_open(JoorTables *tables)
+{
+	GetUserIdAndSecContext(&tables->userid, &tables->sec_context);
+	SetUserIdAndSecContext(extension_owner(),
+						   tables->sec_context |
+							   SECURITY_LOCAL_USERID_CHANGE);
+	tables->nest_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+void
+joor_tables_close(JoorTables *tables)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	AtEOXact_GUC(true, tables->nest_level);
+	SetUserIdAndSecContext(tables->userid, tables->sec_context);
+}
+
+/* Adds a parameter of any type. */
+static void
+add_arg(JoorArgs *args, Oid type, Datum value, bool isnull)
+{
+	Assert(args->count < JOOR_TABLES_MAX_ARGS);
+	args->types[args->count] = type;
+	args->values[args->count] = value;
+	args->nulls[args->count] = isnull ? 'n' : ' ';
+	args->count++;
+}
+
+void
+joor_args_oid(JoorArgs *args, Oid value)
+{
+	add_arg(args, OIDOID, ObjectIdGetDatum(value), false);
+}
+
+void
+joor_args_int(JoorArgs *args, int64 value)
+{
+	add_arg(args, INT8OID, Int64GetDatum(value), false);
+}
+
+void
+joor_args_bool(JoorArgs *args, bool value)
+{
+	add_arg(args, BOOLOID, BoolGetDatum(value), false);
+}
+
+void
+joor_args_text(JoorArgs *args, const char *value)
+{
+	if (value == NULL)
+		joor_args_null(args, TEXTOID);
+	else
+		add_arg(args, TEXTOID, CStringGetTextDatum(value), false);
+}
+
+void
+joor_args_time(JoorArgs *args, TimestampTz value)
+{
+	add_arg(args, TIMESTAMPTZOID, TimestampTzGetDatum(value), false);
+}
+
+void
+joor_args_null(JoorArgs *args, Oid type)
+{
+	add_arg(args, type, (Datum) 0, true);
+}
+
+void
+joor_tables_execute(const char *sql, JoorArgs *args, int expected)
+{
+	int			result = SPI_execute_with_args(sql, args->count, args->types,
+											   args->values, args->nulls,
+											   false, 0);
+
+	if (result != expected)
+		elog(ERROR, "SPI_execute_with_args returned %s for: %s",
+			 SPI_result_code_string(result), sql);
+}
+
+bool
+joor_tables_value(int column, Datum *value)
+{
+	bool		isnull;
+
+	if (SPI_processed == 0)
+		return false;
+	*value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+						   column, &isnull);
+	return !isnull;
+}

@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * tables.h
+ *	  The extension's own tables, reached by SPI with its owner's rights.
+ *
+ * The tables of schema joor are written by the C code only, after its own
+ * checks, whoever calls.  Between open and close the current user is the
+ * owner of the extension and the search_path is pg_catalog; the caller passes
+ * constant SQL text with parameters.  An error restores both, as the end of
+ * the (sub)transaction does.
+ *
+ * Floor 2: knows no table.
+ *
+ * IDENTIFICATION
+ *	  src/tables.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef JOOR_TABLES_H
+#define JOOR_TABLES_H
+
+#include "compat.h"
+
+#include "executor/spi.h"
+
+typedef struct JoorTables
+{
+	Oid			userid;		 /* of the caller */
+	int			sec_context; /* likewise */
+	int			nest_level;	 /* of configuration parameters */
+} JoorTables;
+
+/* Most parameters that a statement has. */
+#define JOOR_TABLES_MAX_ARGS 24
+
+/* Parameters of a statement, in the order of $1, $2, ... */
+typedef struct JoorArgs
+{
+	int			count;
+	Oid			types[JOOR_TABLES_MAX_ARGS];
+	Datum		values[JOOR_TABLES_MAX_ARGS];
+	char		nulls[JOOR_TABLES_MAX_ARGS];
+} JoorArgs;
+
+/* Connects to SPI; errors if the extension is not there. */
+extern void joor_tables_open(JoorTables *tables);
+extern void joor_tables_close(JoorTables *tables);
+
+/* Adds a parameter; text may be NULL. */
+extern void joor_args_oid(JoorArgs *args, Oid value);
+extern void joor_args_int(JoorArgs *args, int64 value);
+extern void joor_args_bool(JoorArgs *args, bool value);
+extern void joor_args_text(JoorArgs *args, const char *value);
+extern void joor_args_time(JoorArgs *args, TimestampTz value);
+extern void joor_args_null(JoorArgs *args, Oid type);
+
+/* Runs a statement and checks its SPI_OK_* result; rows in SPI_processed. */
+extern void joor_tables_execute(const char *sql, JoorArgs *args, int expected);
+
+/* A column of a result's first row; false: no row, or null. */
+extern bool joor_tables_value(int column, Datum *value);
+
+#endif /* JOOR_TABLES_H */

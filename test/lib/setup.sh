@@ -1,0 +1,67 @@
+# Shared by test/run and test/demo: what a fresh Debian 12 needs, and a
+# private copy of the tree in which a user that is not root can build.
+
+packages="postgresql-15 postgresql-client-15 postgresql-server-dev-15
+	libpq-dev libcurl4-openssl-dev libxml2-dev libmicrohttpd-dev
+	libjansson-dev build-essential pkg-config libipc-run-perl openssl
+	clang-format"
+
+# Installs the packages that are missing.
+install_packages()
+{
+	local missing=() package
+	for package in $packages; do
+		dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+	done
+	[ ${#missing[@]} -eq 0 ] && return
+	echo "installing: ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	# PostgreSQL's packages would start a server of their own otherwise.
+	mkdir -p /etc/postgresql-common/createcluster.d
+	[ -e /etc/postgresql-common/createcluster.d/joor_inventory.conf ] ||
+		echo "create_main_cluster = false" \
+			>/etc/postgresql-common/createcluster.d/joor_inventory.conf
+	apt-get -qq -o DPkg::Lock::Timeout=300 update
+	apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \
+		"${missing[@]}" >/dev/null
+}
+
+# Run by root: goes on as postgres, with the same script, in a copy of the
+# tree that is removed in the end.  Run by anybody else: returns at once.
+continue_unprivileged()
+{
+	local script=$1 copy status=0
+	shift
+	[ "$(id -u)" -eq 0 ] || return 0
+	install_packages
+	copy=$(mktemp -d)
+	git -c safe.directory="$PWD" ls-files -z --cached --others --exclude-standard |
+		while IFS= read -r -d '' file; do
+			if [ -e "$file" ]; then printf '%s\0' "$file"; fi
+		done | tar --null --files-from=- -c | tar -x -C "$copy"
+	chown -R postgres: "$copy"
+	chmod 755 "$copy"
+	runuser -u postgres -- env HOME="$copy" bash "$copy/$script" "$@" || status=$?
+	rm -rf "$copy"
+	exit $status
+}
+
+pg_config=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
+bindir=$("$pg_config" --bindir 2>/dev/null || true)
+
+# Builds the extension, with extra compiler flags, and the simulator;
+# installs into ./tmp_install, so that nothing of the system is touched.
+build_and_install()
+{
+	make -s -j2 PG_CONFIG="$pg_config" with_llvm=no COPT="$1"
+	rm -rf tmp_install
+	make -s PG_CONFIG="$pg_config" with_llvm=no DESTDIR="$PWD/tmp_install" install
+	make -s -j2 -C test/simulator
+}
+
+# Settings by which a private server finds the extension in ./tmp_install.
+print_install_settings()
+{
+	echo "extension_destdir = '$PWD/tmp_install'"
+	echo "dynamic_library_path = '$PWD/tmp_install$("$pg_config" --pkglibdir):\$libdir'"
+}
