@@ -20,8 +20,6 @@
  */
 #include "postgres.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <time.h>
 
 #include "miscadmin.h"
@@ -30,10 +28,7 @@
 #include "http.h"
 #include "http_header.h"
 #include "http_multi.h"
-
-#ifndef JOOR_INVENTORY_VERSION
-#error "the Makefile defines JOOR_INVENTORY_VERSION"
-#endif
+#include "http_request.h"
 
 struct JoorHttpTransfer
 {
@@ -46,37 +41,8 @@ struct JoorHttpTransfer
 	bool		   too_large; /* the answer exceeds its cap */
 	bool		   no_memory; /* there was none for it */
 	int64		   started_at; /* joor_http_clock() */
-	CURLcode	   setup;	   /* first error of an option */
 	MemoryContextCallback callback;
 };
-
-/* Options that are the same for every transfer. */
-static const struct
-{
-	CURLoption option;
-	long	   value;
-} fixed_options[] = {
-	{CURLOPT_NOSIGNAL, 1},
-	{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
-	{CURLOPT_FOLLOWLOCATION, 0},
-	{CURLOPT_NETRC, CURL_NETRC_IGNORED},
-	{CURLOPT_DISALLOW_USERNAME_IN_URL, 1},
-	{CURLOPT_PATH_AS_IS, 1},
-	{CURLOPT_SSL_VERIFYPEER, 1},
-	{CURLOPT_SSL_VERIFYHOST, 2},
-	{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-	{CURLOPT_TCP_NODELAY, 1},
-	{CURLOPT_TCP_KEEPALIVE, 1},
-};
-
-/* Sets an option unless an earlier one has failed. */
-#define SET_OPTION(transfer, option, value)                               \
-	do                                                                    \
-	{                                                                     \
-		if ((transfer)->setup == CURLE_OK)                                \
-			(transfer)->setup =                                           \
-				curl_easy_setopt((transfer)->handle.easy, option, value); \
-	} while (0)
 
 /*
  * Callbacks of libcurl.
@@ -168,98 +134,22 @@ create_transfer(void)
 	transfer->callback.func = close_transfer;
 	transfer->callback.arg = transfer;
 	MemoryContextRegisterResetCallback(context, &transfer->callback);
+	joor_http_multi_open();
 	joor_http_handle_create(&transfer->handle);
 	return transfer;
 }
 
-/*
- * Adds a header line; "Name:" without a value keeps libcurl from sending its
- * own.  Whoever made the value has checked it; here it is only made sure that
- * it cannot end the line.
- */
 static void
-add_header(JoorHttpTransfer *transfer, const char *name, const char *value)
+set_callbacks(JoorHttpTransfer *transfer)
 {
-	char *line =
-		MemoryContextAlloc(transfer->context, strlen(name) + strlen(value) + 3);
-	struct curl_slist *longer;
+	CURL *easy = transfer->handle.easy;
 
-	if (strpbrk(value, "\r\n") != NULL)
-		elog(ERROR, "value of HTTP header %s has a line end", name);
-	sprintf(line, value[0] != '\0' ? "%s: %s" : "%s:", name, value);
-	longer = curl_slist_append(transfer->handle.headers, line);
-	pfree(line);
-	if (longer == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	transfer->handle.headers = longer;
-}
-
-static void
-set_headers(JoorHttpTransfer *transfer, const JoorHttpRequest *request)
-{
-	if (request->authorization != NULL)
-		add_header(transfer, "Authorization", request->authorization);
-	if (request->accept != NULL)
-		add_header(transfer, "Accept", request->accept);
-	add_header(transfer, "Content-Type",
-			   request->content_type ? request->content_type : "");
-	add_header(transfer, "Expect", "");
-	SET_OPTION(transfer, CURLOPT_HTTPHEADER, transfer->handle.headers);
-}
-
-/*
- * POST and PUT go the same way, so that the length is sent with any body, an
- * empty one included; CURLOPT_UPLOAD would send a PUT in chunks.
- */
-static void
-set_method(JoorHttpTransfer *transfer, const JoorHttpRequest *request)
-{
-	if (strcmp(request->method, "GET") == 0)
-	{
-		SET_OPTION(transfer, CURLOPT_HTTPGET, 1L);
-		return;
-	}
-	Assert(strcmp(request->method, "POST") == 0 ||
-		   strcmp(request->method, "PUT") == 0);
-	SET_OPTION(transfer, CURLOPT_POSTFIELDSIZE_LARGE,
-			   (curl_off_t) (request->body ? request->body_length : 0));
-	SET_OPTION(transfer, CURLOPT_POSTFIELDS,
-			   request->body ? request->body : "");
-	SET_OPTION(transfer, CURLOPT_CUSTOMREQUEST, request->method);
-}
-
-/* The system's certificates are a file, a folder, or both. */
-static void
-set_trust(JoorHttpTransfer *transfer, const JoorHttpRequest *request)
-{
-	if (request->ca_file == NULL)
-		return;
-	SET_OPTION(transfer, CURLOPT_CAINFO, request->ca_file);
-	SET_OPTION(transfer, CURLOPT_CAPATH, NULL);
-}
-
-static void
-set_options(JoorHttpTransfer *transfer, const JoorHttpRequest *request)
-{
-	Size i;
-
-	for (i = 0; i < lengthof(fixed_options); i++)
-		SET_OPTION(transfer, fixed_options[i].option, fixed_options[i].value);
-	SET_OPTION(transfer, JOOR_CURLOPT_PROTOCOLS,
-			   joor_http_is_loopback(request->url) ? JOOR_CURL_HTTP_OR_HTTPS
-												   : JOOR_CURL_HTTPS);
-	SET_OPTION(transfer, CURLOPT_URL, request->url);
-	SET_OPTION(transfer, CURLOPT_PROXY, "");
-	SET_OPTION(transfer, CURLOPT_USERAGENT,
-			   "joor_inventory/" JOOR_INVENTORY_VERSION);
-	SET_OPTION(transfer, CURLOPT_CONNECTTIMEOUT_MS,
-			   (long) request->connect_timeout);
-	SET_OPTION(transfer, CURLOPT_TIMEOUT_MS, (long) request->timeout);
-	SET_OPTION(transfer, CURLOPT_WRITEFUNCTION, receive_body);
-	SET_OPTION(transfer, CURLOPT_WRITEDATA, transfer);
-	SET_OPTION(transfer, CURLOPT_HEADERFUNCTION, receive_header);
-	SET_OPTION(transfer, CURLOPT_HEADERDATA, transfer);
+	joor_http_require(
+		curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive_body));
+	joor_http_require(curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer));
+	joor_http_require(
+		curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, receive_header));
+	joor_http_require(curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer));
 }
 
 JoorHttpTransfer *
@@ -268,20 +158,8 @@ joor_http_begin(const JoorHttpRequest *request)
 	JoorHttpTransfer *transfer = create_transfer();
 
 	transfer->encrypted = pg_strncasecmp(request->url, "https:", 6) == 0;
-	transfer->handle.resolve_deadline =
-		transfer->started_at +
-		(int64) Min(request->connect_timeout, request->timeout) * 1000;
-	set_options(transfer, request);
-	set_trust(transfer, request);
-	set_headers(transfer, request);
-	set_method(transfer, request);
-	if (transfer->setup != CURLE_OK)
-		ereport(ERROR, (errcode(transfer->setup == CURLE_OUT_OF_MEMORY
-									? ERRCODE_OUT_OF_MEMORY
-									: ERRCODE_FDW_ERROR),
-						errmsg("could not prepare an HTTP request"),
-						errdetail_internal(
-							"%s", curl_easy_strerror(transfer->setup))));
+	joor_http_set_request(&transfer->handle, request);
+	set_callbacks(transfer);
 	joor_http_handle_start(&transfer->handle);
 	return transfer;
 }
@@ -451,76 +329,4 @@ joor_http_perform(const JoorHttpRequest *request, uint32 wait_event)
 	}
 	PG_END_TRY();
 	return joor_http_end(transfer);
-}
-
-/*
- * Addresses.
- */
-
-void
-joor_http_append_encoded(StringInfo out, const char *data, Size length)
-{
-	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-									 "abcdefghijklmnopqrstuvwxyz"
-									 "0123456789-._~";
-	Size			  i;
-
-	for (i = 0; i < length; i++)
-	{
-		if (data[i] != '\0' && strchr(unreserved, data[i]) != NULL)
-			appendStringInfoChar(out, data[i]);
-		else
-			appendStringInfo(out, "%%%02X", (unsigned char) data[i]);
-	}
-}
-
-static bool
-is_loopback_host(const char *host)
-{
-	struct in_addr	v4;
-	struct in6_addr v6;
-	char			text[INET6_ADDRSTRLEN];
-	Size			length = strlen(host);
-
-	if (pg_strcasecmp(host, "localhost") == 0)
-		return true;
-	if (inet_pton(AF_INET, host, &v4) == 1)
-		return ntohl(v4.s_addr) >> 24 == 127;
-	/* libcurl leaves the brackets around an IPv6 address. */
-	if (length < 2 || length - 2 >= sizeof(text) || host[0] != '[' ||
-		host[length - 1] != ']')
-		return false;
-	memcpy(text, host + 1, length - 2);
-	text[length - 2] = '\0';
-	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
-bool
-joor_http_is_loopback(const char *url)
-{
-	CURLU *parsed = curl_url();
-	char  *host = NULL;
-	bool   loopback = false;
-
-	if (parsed == NULL)
-		return false;
-	if (curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
-		curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK)
-		loopback = is_loopback_host(host);
-	curl_free(host);
-	curl_url_cleanup(parsed);
-	return loopback;
-}
-
-const char *
-joor_http_version(void)
-{
-	static char				text[128];
-	curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
-	bool					tls = (version->features & CURL_VERSION_SSL) != 0;
-
-	snprintf(text, sizeof(text), "libcurl %s, %s", version->version,
-			 tls && version->ssl_version ? version->ssl_version
-										 : "without TLS");
-	return text;
 }

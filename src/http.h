@@ -7,7 +7,7 @@
  * process share one curl_multi handle, and with it their connections, which
  * stay open between transactions.
  *
- * Rules: libcurl is called only from http.c.  Waiting happens outside of
+ * Rules: libcurl is called only from http*.c.  Waiting happens outside of
  * libcurl, in a WaitEventSet with the process's latch, so that a cancel, a
  * ProcSignalBarrier and the postmaster's death are seen at once.  Callbacks
  * of libcurl never throw.  Signals stay blocked while libcurl may start a

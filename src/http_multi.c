@@ -1,23 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * http_multi.c
- *	  The process's one curl_multi handle, and the wait for it.
+ *	  The process's one curl_multi handle, in which transfers run.
  *
- * libcurl says by callbacks which sockets it waits for, and when it wants to
- * be called without any; the wait itself is a WaitEventSet of ours that also
- * holds the process's latch.  It is rebuilt whenever a socket was added,
- * changed or removed, because a closed socket leaves epoll without a word
- * and its number is used again.
+ * libcurl says by callbacks which sockets it waits for (http_socket.c), and
+ * when it wants to be called without any.
  *
- * libcurl looks up names in a thread of its own.  To clean up a handle while
- * that thread runs, many versions of libcurl join it, which takes as long as
- * the name servers do not answer.  Such a handle is abandoned instead: it is
- * stripped of everything of ours and stays in the multi handle, is not
- * allowed a socket once the name is known, and so ends by itself.  For the
- * same reason the time limit of the lookup is kept here and not by libcurl.
+ * libcurl itself runs between enter and leave only: signals are blocked, for
+ * the sake of the threads that it starts, which would otherwise run
+ * PostgreSQL's handlers; and interrupts are held off, since nothing may throw
+ * in its callbacks.  The wait happens outside of that.
  *
- * Connections count as external file descriptors from the moment libcurl
- * opens a socket until it closes it, in the pool or not.
+ * The time limit of a name's lookup is kept here: libcurl's own may end in a
+ * wait for the thread that looks it up (http_handle.c).
  *
  * Floor 2: of http.c only.
  *
@@ -28,30 +23,20 @@
  */
 #include "postgres.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "miscadmin.h"
 #include "portability/instr_time.h"
-#include "storage/fd.h"
-#include "utils/memutils.h"
 
 #include "http.h"
 #include "http_multi.h"
+#include "http_socket.h"
 
 /* While transfers run the wait ends after that time, in milliseconds. */
 #define LONGEST_SLICE 1000
 
-/* Milliseconds that an abandoned lookup may take: as good as for ever. */
-#define NO_TIME_LIMIT (24L * 60 * 60 * 1000)
-
-typedef struct JoorHttpSocket
-{
-	curl_socket_t fd;
-	uint32		  events; /* WL_SOCKET_*; 0: none for now */
-} JoorHttpSocket;
+/* Connections that stay open without being in use. */
+#define IDLE_CONNECTIONS 4
 
 /* NULL until the first use. */
 static CURLM *multi = NULL;
@@ -59,20 +44,8 @@ static CURLM *multi = NULL;
 /* Handles that were started and neither finished nor closed. */
 static dlist_head running = DLIST_STATIC_INIT(running);
 
-/*
- * The sockets that libcurl waits for.  Belongs to malloc, since it grows
- * where no error may be thrown.
- */
-static JoorHttpSocket *sockets = NULL;
-static int			   nsockets = 0;
-static int			   max_sockets = 0;
-
 /* When libcurl wants to be called, by joor_http_clock(); -1: never. */
 static int64 timer_due = -1;
-
-/* The latch and the sockets; NULL or stale: has to be built. */
-static WaitEventSet *wait_set = NULL;
-static bool			 wait_set_stale = true;
 
 int64
 joor_http_clock(void)
@@ -83,7 +56,7 @@ joor_http_clock(void)
 	return (int64) INSTR_TIME_GET_MICROSEC(now);
 }
 
-/* Before and after every use of libcurl; see http_multi.h. */
+/* Before and after libcurl runs; see above. */
 static void
 enter_libcurl(sigset_t *saved)
 {
@@ -101,86 +74,6 @@ leave_libcurl(const sigset_t *saved)
 	RESUME_INTERRUPTS();
 }
 
-/*
- * Callbacks of the multi handle.
- */
-
-static uint32
-wait_events(int what)
-{
-	switch (what)
-	{
-		case CURL_POLL_IN:
-			return WL_SOCKET_READABLE;
-		case CURL_POLL_OUT:
-			return WL_SOCKET_WRITEABLE;
-		case CURL_POLL_INOUT:
-			return WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE;
-		default:
-			return 0;
-	}
-}
-
-static bool
-grow_sockets(void)
-{
-	int				size = Max(8, max_sockets * 2);
-	JoorHttpSocket *grown = realloc(sockets, size * sizeof(JoorHttpSocket));
-
-	if (grown == NULL)
-		return false;
-	sockets = grown;
-	max_sockets = size;
-	return true;
-}
-
-/* Index of a socket in the table; nsockets: it is not there. */
-static int
-find_socket(curl_socket_t fd)
-{
-	int i;
-
-	for (i = 0; i < nsockets && sockets[i].fd != fd; i++)
-		;
-	return i;
-}
-
-static void
-forget_socket(curl_socket_t fd)
-{
-	int i = find_socket(fd);
-
-	wait_set_stale = true;
-	if (i < nsockets)
-		sockets[i] = sockets[--nsockets];
-}
-
-/* CURLMOPT_SOCKETFUNCTION */
-static int
-socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg,
-			   void *socket_arg)
-{
-	int i = find_socket(fd);
-
-	(void) easy;
-	(void) arg;
-	(void) socket_arg;
-	wait_set_stale = true;
-	if (what == CURL_POLL_REMOVE)
-	{
-		forget_socket(fd);
-		return 0;
-	}
-	if (i == nsockets)
-	{
-		if (nsockets == max_sockets && !grow_sockets())
-			return -1; /* libcurl then gives up what is under way */
-		sockets[nsockets++].fd = fd;
-	}
-	sockets[i].events = wait_events(what);
-	return 0;
-}
-
 /* CURLMOPT_TIMERFUNCTION */
 static int
 timer_changed(CURLM *m, long timeout_ms, void *arg)
@@ -193,92 +86,15 @@ timer_changed(CURLM *m, long timeout_ms, void *arg)
 }
 
 /*
- * Callbacks of the easy handles.
- */
-
-/* CURLOPT_RESOLVER_START_FUNCTION */
-static int
-resolver_starts(void *resolver, void *reserved, void *arg)
-{
-	JoorHttpHandle *handle = arg;
-
-	(void) resolver;
-	(void) reserved;
-	handle->resolving = true;
-	return 0;
-}
-
-/* CURLOPT_OPENSOCKETFUNCTION */
-static curl_socket_t
-open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	JoorHttpHandle *handle = arg;
-	curl_socket_t	fd;
-
-	(void) purpose;
-	handle->resolving = false;
-	handle->no_descriptor = !AcquireExternalFD();
-	if (handle->no_descriptor)
-		return CURL_SOCKET_BAD;
-	fd = socket(address->family, address->socktype, address->protocol);
-	if (fd == CURL_SOCKET_BAD)
-		ReleaseExternalFD();
-	else
-		(void) fcntl(fd, F_SETFD, FD_CLOEXEC); /* COPY ... PROGRAM forks */
-	return fd;
-}
-
-/* Likewise, of an abandoned handle. */
-static curl_socket_t
-refuse_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	(void) arg;
-	(void) purpose;
-	(void) address;
-	return CURL_SOCKET_BAD;
-}
-
-/* CURLOPT_CLOSESOCKETFUNCTION; a connection may outlive its handle. */
-static int
-close_socket(void *arg, curl_socket_t fd)
-{
-	(void) arg;
-	forget_socket(fd);
-	ReleaseExternalFD();
-	return close(fd);
-}
-
-/* CURLOPT_WRITEFUNCTION and _HEADERFUNCTION of an abandoned handle. */
-static size_t
-refuse_data(char *data, size_t size, size_t count, void *arg)
-{
-	(void) data;
-	(void) size;
-	(void) count;
-	(void) arg;
-	return 0;
-}
-
-/*
  * The multi handle.
  */
 
-static void
-require_libcurl(bool condition, const char *detail)
-{
-	if (!condition)
-		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
-						errmsg("could not prepare an HTTP request"),
-						detail ? errdetail_internal("%s", detail) : 0));
-}
-
 /* Never in the postmaster, whose children would inherit it. */
-static void
-open_multi(void)
+void
+joor_http_multi_open(void)
 {
-	static bool				initialized = false;
-	curl_version_info_data *version;
-	CURLM				   *m;
+	static bool initialized = false;
+	CURLM	   *m;
 
 	if (multi != NULL)
 		return;
@@ -287,17 +103,14 @@ open_multi(void)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot send HTTP requests in single-user mode")));
 	if (!initialized)
-		require_libcurl(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK,
-						NULL);
+		joor_http_require(curl_global_init(CURL_GLOBAL_DEFAULT));
 	initialized = true;
-	version = curl_version_info(CURLVERSION_NOW);
-	require_libcurl((version->features & CURL_VERSION_SSL) != 0,
-					"libcurl was built without TLS.");
 	m = curl_multi_init();
-	require_libcurl(m != NULL, NULL);
-	curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, socket_changed);
+	if (m == NULL)
+		joor_http_require(CURLE_OUT_OF_MEMORY);
+	curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, joor_http_socket_changed);
 	curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, timer_changed);
-	curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long) JOOR_HTTP_CONNECTIONS);
+	curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long) IDLE_CONNECTIONS);
 	curl_multi_setopt(m, CURLMOPT_PIPELINING, (long) CURLPIPE_NOTHING);
 	multi = m;
 }
@@ -319,35 +132,6 @@ drive(curl_socket_t fd, int events)
  */
 
 void
-joor_http_handle_create(JoorHttpHandle *handle)
-{
-	CURLcode code;
-
-	open_multi();
-	handle->easy = curl_easy_init();
-	require_libcurl(handle->easy != NULL, NULL);
-	code = curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, handle);
-	if (code == CURLE_OK)
-		code =
-			curl_easy_setopt(handle->easy, CURLOPT_ERRORBUFFER, handle->error);
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(handle->easy, CURLOPT_RESOLVER_START_FUNCTION,
-								resolver_starts);
-	if (code == CURLE_OK)
-		code =
-			curl_easy_setopt(handle->easy, CURLOPT_RESOLVER_START_DATA, handle);
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(handle->easy, CURLOPT_OPENSOCKETFUNCTION,
-								open_socket);
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(handle->easy, CURLOPT_OPENSOCKETDATA, handle);
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(handle->easy, CURLOPT_CLOSESOCKETFUNCTION,
-								close_socket);
-	require_libcurl(code == CURLE_OK, curl_easy_strerror(code));
-}
-
-void
 joor_http_handle_start(JoorHttpHandle *handle)
 {
 	sigset_t  saved;
@@ -356,26 +140,11 @@ joor_http_handle_start(JoorHttpHandle *handle)
 	enter_libcurl(&saved);
 	code = curl_multi_add_handle(multi, handle->easy);
 	leave_libcurl(&saved);
-	require_libcurl(code == CURLM_OK, curl_multi_strerror(code));
-	handle->started = true;
+	joor_http_require(code == CURLM_OK				? CURLE_OK
+					  : code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY
+													: CURLE_FAILED_INIT);
+	handle->running = true;
 	dlist_push_tail(&running, &handle->node);
-}
-
-/* Takes nothing away from libcurl but what is ours; see above. */
-static void
-abandon(CURL *easy)
-{
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, NULL);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, refuse_socket);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
-	curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, refuse_data);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, refuse_data);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 0L);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, NO_TIME_LIMIT);
 }
 
 static void
@@ -394,7 +163,7 @@ static void
 finish(JoorHttpHandle *handle, CURLcode code)
 {
 	dlist_delete(&handle->node);
-	handle->started = false;
+	handle->running = false;
 	handle->finished = true;
 	handle->finished_at = joor_http_clock();
 	handle->code = code;
@@ -403,16 +172,14 @@ finish(JoorHttpHandle *handle, CURLcode code)
 void
 joor_http_handle_close(JoorHttpHandle *handle)
 {
-	CURL *easy = handle->easy;
-
-	handle->easy = NULL;
-	if (handle->started)
+	if (handle->running)
 		dlist_delete(&handle->node);
-	if (easy != NULL && handle->started && handle->resolving)
-		abandon(easy);
-	else if (easy != NULL)
-		clean_up(easy);
-	handle->started = false;
+	if (handle->running && handle->resolving)
+		joor_http_handle_abandon(handle);
+	handle->running = false;
+	if (handle->easy != NULL)
+		clean_up(handle->easy);
+	handle->easy = NULL;
 	curl_slist_free_all(handle->headers);
 	handle->headers = NULL;
 }
@@ -432,8 +199,7 @@ expire_lookups(void)
 
 		if (!handle->resolving || now < handle->resolve_deadline)
 			continue;
-		abandon(handle->easy);
-		handle->easy = NULL;
+		joor_http_handle_abandon(handle);
 		strlcpy(handle->error, "Resolving timed out", sizeof(handle->error));
 		finish(handle, CURLE_OPERATION_TIMEDOUT);
 		expired = true;
@@ -473,28 +239,6 @@ collect_finished(void)
 /*
  * The wait.
  */
-
-/* A set that could not be completed stays stale and is freed here. */
-static void
-refresh_wait_set(void)
-{
-	int i;
-
-	if (!wait_set_stale)
-		return;
-	if (wait_set != NULL)
-		FreeWaitEventSet(wait_set);
-	wait_set = NULL;
-	wait_set = joor_create_wait_event_set(TopMemoryContext, nsockets + 2);
-	AddWaitEventToSet(wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL,
-					  NULL);
-	for (i = 0; i < nsockets; i++)
-		if (sockets[i].events != 0)
-			AddWaitEventToSet(wait_set, sockets[i].events, sockets[i].fd, NULL,
-							  NULL);
-	wait_set_stale = false;
-}
 
 /* The earlier of two points in time, of which -1 is never. */
 static int64
@@ -563,9 +307,8 @@ joor_http_wait(long timeout_ms, uint32 wait_event)
 		WaitEvent events[8];
 		int		  nevents;
 
-		refresh_wait_set();
-		nevents = WaitEventSetWait(wait_set, slice(give_up), events,
-								   lengthof(events), wait_event);
+		nevents = joor_http_wait_for_sockets(slice(give_up), events,
+											 lengthof(events), wait_event);
 		done = handle_events(events, nevents);
 		done |= expire_lookups();
 		if (timer_due >= 0 && joor_http_clock() >= timer_due)

@@ -1,18 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * item.c
- *	  The field table, identities and the rules that an item must keep.
+ *	  The field table, positions, and how values are shown.
  *
- * Rules: only what goes out is checked, so columns that an identity makes
- * superfluous may hold anything.  Nothing is trimmed, folded, padded or
- * rounded: JOOR compares byte by byte, and so do we.  What XML 1.0 cannot
- * carry is refused for JSON as well, so that the format is no part of the
- * rules.  Rules and hints are constants; values are shown in the server's
- * encoding and cut to a length that fits a message.
- *
- * The check runs for every row of every push.  A text that is plain (ASCII
- * that no format escapes) is seen with one table look-up per byte; only the
- * others are looked at again.
+ * Rules: nothing is trimmed, folded, padded or rounded, here or elsewhere:
+ * JOOR compares byte by byte, and so do we.  Texts are UTF-8 until a message
+ * shows them, in the server's encoding and cut to a length that fits.
  *
  * Floor 1.
  *
@@ -25,6 +18,7 @@
 
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -35,32 +29,10 @@
 /* Characters of a value that a violation shows. */
 #define VALUE_SHOWN 100
 
-/* The years that YYYY-MM-DD can say, as DateADT. */
-#define FIRST_DATE (date2j(1, 1, 1) - POSTGRES_EPOCH_JDATE)
-#define LAST_DATE (date2j(9999, 12, 31) - POSTGRES_EPOCH_JDATE)
-
-/* Sets of fields. */
-#define WAREHOUSE JOOR_FIELD_BIT(JOOR_FIELD_WAREHOUSE)
-#define STYLE_NUMBER JOOR_FIELD_BIT(JOOR_FIELD_STYLE_NUMBER)
-#define STYLE_IDENTIFIER JOOR_FIELD_BIT(JOOR_FIELD_STYLE_IDENTIFIER)
-#define STYLE_ID JOOR_FIELD_BIT(JOOR_FIELD_STYLE_ID)
-#define COLOR_CODE JOOR_FIELD_BIT(JOOR_FIELD_COLOR_CODE)
-#define STYLE_COLOR_ID JOOR_FIELD_BIT(JOOR_FIELD_STYLE_COLOR_ID)
-#define SIZE JOOR_FIELD_BIT(JOOR_FIELD_SIZE)
-#define SIZE_CODE JOOR_FIELD_BIT(JOOR_FIELD_SIZE_CODE)
-#define UPC JOOR_FIELD_BIT(JOOR_FIELD_UPC)
-#define INVENTORY JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY)
-#define MADE_TO_ORDER JOOR_FIELD_BIT(JOOR_FIELD_MADE_TO_ORDER)
-#define IDENTITY                                                              \
-	(STYLE_NUMBER | STYLE_IDENTIFIER | STYLE_ID | COLOR_CODE |                \
-	 STYLE_COLOR_ID | SIZE | SIZE_CODE | UPC)
-#define POSITION                                                              \
-	(WAREHOUSE | JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY_DATE) | IDENTITY)
-
-#define TEXT_FIELD(name, longest)                                             \
-	{                                                                         \
-		name, JOOR_TYPE_TEXT, longest,                                        \
-			"is longer than " CppAsString2(longest) " characters"             \
+#define TEXT_FIELD(name, longest)                                 \
+	{                                                             \
+		name, JOOR_TYPE_TEXT, longest,                            \
+			"is longer than " CppAsString2(longest) " characters" \
 	}
 
 const JoorField joor_fields[JOOR_FIELD_COUNT] = {
@@ -79,22 +51,10 @@ const JoorField joor_fields[JOOR_FIELD_COUNT] = {
 	[JOOR_FIELD_MADE_TO_ORDER] = {"made_to_order", JOOR_TYPE_BOOLEAN, 0, NULL},
 };
 
-/* 1: a byte of plain text.  Not: controls, " & ' < > \ and beyond ASCII. */
-static const uint8 plain_byte[256] = {
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 0x00 */
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 0x10 */
-	1, 1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, /* space */
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 1, /* 0 */
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* @ */
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, /* P */
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* ` */
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, /* p */
-};
-
 int
 joor_field_by_name(const char *name)
 {
-	int			field;
+	int field;
 
 	for (field = 0; field < JOOR_FIELD_COUNT; field++)
 		if (strcmp(joor_fields[field].name, name) == 0)
@@ -102,365 +62,44 @@ joor_field_by_name(const char *name)
 	return JOOR_FIELD_NONE;
 }
 
-/*
- * Violations.
- */
-
-/* Bytes of the first `characters` characters; safe for any bytes. */
-static int
-clip(const char *data, int length, int characters)
-{
-	int			i;
-
-	for (i = 0; i < length; i++)
-		if (((unsigned char) data[i] & 0xC0) != 0x80 && characters-- == 0)
-			break;
-	return i;
-}
-
-/*
- * UTF-8 as a message shows it.  Bytes that came out of the database go back
- * into its encoding; SQL_ASCII converts nothing, and takes any.
- */
-static char *
-show_text(const char *data, int length)
-{
-	int			shown = clip(data, length, VALUE_SHOWN);
-	char	   *text = pnstrdup(data, shown);
-
-	if (GetDatabaseEncoding() != PG_SQL_ASCII)
-		text = pg_any_to_server(text, shown, PG_UTF8);
-	return shown < length ? psprintf("%s...", text) : text;
-}
-
 void
-joor_violation_set(JoorViolation *violation, const JoorItem *item, int field,
-				   const char *data, int length, const char *rule,
-				   const char *hint)
+joor_item_copy(JoorItem *target, const JoorItem *source)
 {
-	violation->row = item->row;
-	violation->field = field;
-	violation->value = data == NULL ? NULL : show_text(data, length);
-	violation->rule = rule;
-	violation->hint = hint;
-}
+	uint32 rest = source->present | source->sent;
 
-/* The item, or a field that is missing, breaks a rule.  Always false. */
-static bool
-refuse_item(JoorViolation *violation, const JoorItem *item, int field,
-			const char *rule, const char *hint)
-{
-	joor_violation_set(violation, item, field, NULL, 0, rule, hint);
-	return false;
-}
-
-/* The value of a field breaks a rule.  Always false. */
-static bool
-refuse_value(JoorViolation *violation, const JoorItem *item, int field,
-			 const char *rule, const char *hint)
-{
-	const JoorValue *value = &item->value[field];
-	char	   *shown;
-
-	switch (joor_fields[field].type)
+	*target = *source;
+	for (; rest != 0; rest &= rest - 1)
 	{
-		case JOOR_TYPE_TEXT:
-			joor_violation_set(violation, item, field, value->text.data,
-							   value->text.length, rule, hint);
-			return false;
-		case JOOR_TYPE_DATE:
-			shown = DatumGetCString(DirectFunctionCall1(
-				date_out, DateADTGetDatum(value->date)));
-			break;
-		default:
-			shown = psprintf(INT64_FORMAT, value->integer);
-			break;
+		int		  field = pg_rightmost_one_pos32(rest);
+		JoorText *text = &target->value[field].text;
+
+		if (joor_fields[field].type == JOOR_TYPE_TEXT)
+			text->data = pnstrdup(text->data, text->length);
 	}
-	joor_violation_set(violation, item, field, shown, strlen(shown), rule,
-					   hint);
-	return false;
-}
-
-void
-joor_violation_append(StringInfo out, const JoorViolation *violation)
-{
-	if (violation->row > 0)
-		appendStringInfo(out, "row " INT64_FORMAT, violation->row);
-	else
-		appendStringInfoString(out, "item");
-	if (violation->field != JOOR_FIELD_NONE)
-		appendStringInfo(out, ", column \"%s\"",
-						 joor_fields[violation->field].name);
-	if (violation->value != NULL)
-		appendStringInfo(out, ": value \"%s\"", violation->value);
-	appendStringInfo(out, " %s", violation->rule);
-}
-
-/*
- * Rules for the value of a field.
- */
-
-static bool
-is_plain(const JoorText *text)
-{
-	const unsigned char *c = (const unsigned char *) text->data;
-	const unsigned char *end = c + text->length;
-	uint8		plain = 1;
-
-	while (c < end)
-		plain &= plain_byte[*c++];
-	return plain != 0;
-}
-
-/* Whether a text is within XML 1.0's Char, production 2. */
-static bool
-is_xml(const JoorText *text)
-{
-	const unsigned char *c = (const unsigned char *) text->data;
-	const unsigned char *end = c + text->length;
-
-	for (; c < end; c++)
-	{
-		if (*c < 0x20 && *c != '\t' && *c != '\n' && *c != '\r')
-			return false;
-		/* U+FFFE and U+FFFF; valid UTF-8 has two bytes more after 0xEF */
-		if (*c == 0xEF && c[1] == 0xBF && c[2] >= 0xBE)
-			return false;
-	}
-	return true;
-}
-
-static bool
-check_text(JoorItem *item, int field, JoorViolation *violation)
-{
-	JoorText   *text = &item->value[field].text;
-	int			longest = joor_fields[field].longest;
-
-	if (text->length == 0)
-		return refuse_value(violation, item, field, "is empty",
-							"NULL leaves a field out.");
-	if (text->length > longest &&
-		clip(text->data, text->length, longest) < text->length)
-		return refuse_value(violation, item, field,
-							joor_fields[field].too_long, NULL);
-	text->plain = is_plain(text);
-	if (!text->plain && !is_xml(text))
-		return refuse_value(violation, item, field,
-							"has a character that XML cannot carry",
-							"Of the control characters XML 1.0 knows tab, "
-							"line feed and carriage return; it does not know "
-							"U+FFFE and U+FFFF.");
-	return true;
-}
-
-static bool
-is_warehouse(const JoorText *text, const JoorText *name)
-{
-	return text->length == name->length &&
-		   memcmp(text->data, name->data, name->length) == 0;
-}
-
-/* JOOR does not refuse a warehouse that it does not know, so we do. */
-static bool
-check_warehouse(JoorItem *item, const JoorItemRules *rules,
-				JoorViolation *violation)
-{
-	const JoorText *text = &item->value[JOOR_FIELD_WAREHOUSE].text;
-	int			i;
-
-	if (!check_text(item, JOOR_FIELD_WAREHOUSE, violation))
-		return false;
-	if (rules->warehouses == NULL || is_warehouse(text, &rules->warehouse))
-		return true;
-	for (i = 0; i < rules->nwarehouses; i++)
-		if (is_warehouse(text, &rules->warehouses[i]))
-			return true;
-	return refuse_value(violation, item, JOOR_FIELD_WAREHOUSE,
-						"is not a warehouse of the account",
-						"The server's option \"warehouses\" lists the names "
-						"that are allowed.");
-}
-
-static bool
-check_date(const JoorItem *item, int field, JoorViolation *violation)
-{
-	DateADT		date = item->value[field].date;
-
-	if (DATE_NOT_FINITE(date))
-		return refuse_value(violation, item, field, "is not finite",
-							"NULL means stock that is available now.");
-	if (date < FIRST_DATE || date > LAST_DATE)
-		return refuse_value(violation, item, field,
-							"is outside of the years 1 to 9999", NULL);
-	return true;
-}
-
-/* JOOR's own ids; what a bigint holds is the upper limit. */
-static bool
-check_id(const JoorItem *item, int field, JoorViolation *violation)
-{
-	if (item->value[field].integer < 1)
-		return refuse_value(violation, item, field, "is below 1",
-							"Ids are given by JOOR; NULL leaves one out.");
-	return true;
-}
-
-static bool
-check_quantity(JoorItem *item, const JoorItemRules *rules,
-			   JoorViolation *violation)
-{
-	int64	   *quantity = &item->value[JOOR_FIELD_INVENTORY].integer;
-
-	if (*quantity > PG_INT32_MAX)
-		return refuse_value(violation, item, JOOR_FIELD_INVENTORY,
-							"is above 2147483647", NULL);
-	if (*quantity >= 0)
-		return true;
-	switch (rules->negative)
-	{
-		case JOOR_NEGATIVE_CLAMP:
-			*quantity = 0;
-			item->clamped = true;
-			return true;
-		case JOOR_NEGATIVE_REJECT:
-			return refuse_value(violation, item, JOOR_FIELD_INVENTORY,
-								"is negative",
-								"The server's option \"negative\" says what "
-								"becomes of negative quantities.");
-		case JOOR_NEGATIVE_SEND:
-			break;
-	}
-	if (*quantity < PG_INT32_MIN)
-		return refuse_value(violation, item, JOOR_FIELD_INVENTORY,
-							"is below -2147483648", NULL);
-	return true;
-}
-
-static bool
-check_field(JoorItem *item, JoorFieldId field, const JoorItemRules *rules,
-			JoorViolation *violation)
-{
-	switch (field)
-	{
-		case JOOR_FIELD_WAREHOUSE:
-			return check_warehouse(item, rules, violation);
-		case JOOR_FIELD_INVENTORY_DATE:
-			return check_date(item, field, violation);
-		case JOOR_FIELD_STYLE_ID:
-		case JOOR_FIELD_STYLE_COLOR_ID:
-			return check_id(item, field, violation);
-		case JOOR_FIELD_INVENTORY:
-			return check_quantity(item, rules, violation);
-		case JOOR_FIELD_MADE_TO_ORDER:
-			return true;
-		default:
-			return check_text(item, field, violation);
-	}
-}
-
-/*
- * Rules for the item.
- */
-
-/* The first key if all of it is there, else the second, else nothing. */
-static uint32
-pick_key(uint32 present, uint32 first, uint32 second)
-{
-	return (present & first) == first ? first : present & second;
-}
-
-static uint32
-style_key(uint32 present)
-{
-	return pick_key(present, STYLE_NUMBER | STYLE_IDENTIFIER, STYLE_ID);
-}
-
-static uint32
-color_key(uint32 present)
-{
-	return pick_key(present, COLOR_CODE, STYLE_COLOR_ID);
-}
-
-static uint32
-size_key(uint32 present)
-{
-	return pick_key(present, SIZE, SIZE_CODE);
-}
-
-uint32
-joor_identity_fields(uint32 present)
-{
-	uint32		style = style_key(present);
-	uint32		color = color_key(present);
-	uint32		size = size_key(present);
-
-	if ((present & UPC) != 0)
-		return UPC;
-	if (style == 0 || color == 0 || size == 0)
-		return 0;
-	return style | color | size;
-}
-
-/* What an item lacks that has no identity. */
-static const char *
-missing_identity(uint32 present)
-{
-	if ((present & IDENTITY) == 0)
-		return "has no identity";
-	if (style_key(present) != 0)
-		return color_key(present) == 0 ? "has no colour key"
-									   : "has no size key";
-	if ((present & STYLE_NUMBER) != 0)
-		return "has a style_number but no style_identifier";
-	if ((present & STYLE_IDENTIFIER) != 0)
-		return "has a style_identifier but no style_number";
-	return "has no style key";
-}
-
-bool
-joor_item_check(JoorItem *item, const JoorItemRules *rules,
-				JoorViolation *violation)
-{
-	uint32		identity = joor_identity_fields(item->present);
-	uint32		rest;
-
-	if (identity == 0)
-		return refuse_item(violation, item, JOOR_FIELD_NONE,
-						   missing_identity(item->present),
-						   JOOR_IDENTITY_HINT);
-	if ((item->present & INVENTORY) == 0 &&
-		((item->present & MADE_TO_ORDER) == 0 ||
-		 !item->value[JOOR_FIELD_MADE_TO_ORDER].boolean))
-		return refuse_item(violation, item, JOOR_FIELD_INVENTORY,
-						   "is missing",
-						   "Only what is made to order has no quantity.");
-	if ((item->present & WAREHOUSE) == 0)
-		item->value[JOOR_FIELD_WAREHOUSE].text = rules->warehouse;
-	item->sent = (item->present & ~IDENTITY) | identity | WAREHOUSE;
-
-	for (rest = item->sent; rest != 0; rest &= rest - 1)
-		if (!check_field(item, (JoorFieldId) pg_rightmost_one_pos32(rest),
-						 rules, violation))
-			return false;
-	return true;
 }
 
 /*
  * Positions.
  */
 
+bool
+joor_text_equal(const JoorText *a, const JoorText *b)
+{
+	return a->length == b->length && memcmp(a->data, b->data, b->length) == 0;
+}
+
 uint64
 joor_item_hash(const JoorItem *item)
 {
-	uint32		rest = item->sent & POSITION;
-	uint64		hash = rest;
+	uint32 rest = item->sent & JOOR_POSITION_FIELDS;
+	uint64 hash = rest;
 
 	for (; rest != 0; rest &= rest - 1)
 	{
-		int			field = pg_rightmost_one_pos32(rest);
+		int				 field = pg_rightmost_one_pos32(rest);
 		const JoorValue *value = &item->value[field];
-		const void *data = &value->integer;
-		int			length = sizeof(value->integer);
+		const void		*data = &value->integer;
+		int				 length = sizeof(value->integer);
 
 		if (joor_fields[field].type == JOOR_TYPE_TEXT)
 		{
@@ -480,18 +119,18 @@ joor_item_hash(const JoorItem *item)
 bool
 joor_item_same_position(const JoorItem *a, const JoorItem *b)
 {
-	uint32		rest = a->sent & POSITION;
+	uint32 rest = a->sent & JOOR_POSITION_FIELDS;
 
-	if (rest != (b->sent & POSITION))
+	if (rest != (b->sent & JOOR_POSITION_FIELDS))
 		return false;
 	for (; rest != 0; rest &= rest - 1)
 	{
-		int			field = pg_rightmost_one_pos32(rest);
+		int				 field = pg_rightmost_one_pos32(rest);
 		const JoorValue *x = &a->value[field];
 		const JoorValue *y = &b->value[field];
-		JoorFieldType type = joor_fields[field].type;
+		JoorFieldType	 type = joor_fields[field].type;
 
-		if (type == JOOR_TYPE_TEXT && !is_warehouse(&x->text, &y->text))
+		if (type == JOOR_TYPE_TEXT && !joor_text_equal(&x->text, &y->text))
 			return false;
 		if (type == JOOR_TYPE_DATE && x->date != y->date)
 			return false;
@@ -504,12 +143,12 @@ joor_item_same_position(const JoorItem *a, const JoorItem *b)
 void
 joor_item_append_position(StringInfo out, const JoorItem *item)
 {
-	uint32		rest = item->sent & POSITION;
-	char		separator = '{';
+	uint32 rest = item->sent & JOOR_POSITION_FIELDS;
+	char   separator = '{';
 
 	for (; rest != 0; rest &= rest - 1)
 	{
-		int			field = pg_rightmost_one_pos32(rest);
+		int field = pg_rightmost_one_pos32(rest);
 
 		appendStringInfo(out, "%c\"%s\":", separator, joor_fields[field].name);
 		joor_value_append_json(out, field, &item->value[field]);
@@ -527,16 +166,21 @@ joor_date_text(DateADT date, char *text)
 {
 	struct pg_tm tm = {0};
 
+	if (DATE_NOT_FINITE(date))
+	{
+		EncodeSpecialDate(date, text);
+		return strlen(text);
+	}
 	j2date(date + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
 	EncodeDateOnly(&tm, USE_ISO_DATES, text);
 	return strlen(text);
 }
 
 void
-joor_value_append(StringInfo out, int field, const JoorValue *value)
+joor_value_append(StringInfo out, JoorFieldId field, const JoorValue *value)
 {
-	char		text[MAXDATELEN + 1];
-	int			length;
+	char text[MAXDATELEN + 1];
+	int	 length;
 
 	switch (joor_fields[field].type)
 	{
@@ -556,19 +200,26 @@ joor_value_append(StringInfo out, int field, const JoorValue *value)
 	appendBinaryStringInfo(out, text, length);
 }
 
+/* Text that JSON may have to escape. */
+static void
+append_escaped(StringInfo out, const JoorText *text)
+{
+	char *copy = pnstrdup(text->data, text->length);
+
+	escape_json(out, copy);
+	pfree(copy);
+}
+
 void
-joor_value_append_json(StringInfo out, int field, const JoorValue *value)
+joor_value_append_json(StringInfo out, JoorFieldId field,
+					   const JoorValue *value)
 {
 	JoorFieldType type = joor_fields[field].type;
-	bool		quoted = type == JOOR_TYPE_TEXT || type == JOOR_TYPE_DATE;
-	char		copy[JOOR_TEXT_MAX_BYTES + 1];
+	bool		  quoted = type == JOOR_TYPE_TEXT || type == JOOR_TYPE_DATE;
 
 	if (type == JOOR_TYPE_TEXT && !value->text.plain)
 	{
-		Assert(value->text.length <= JOOR_TEXT_MAX_BYTES);
-		memcpy(copy, value->text.data, value->text.length);
-		copy[value->text.length] = '\0';
-		escape_json(out, copy);
+		append_escaped(out, &value->text);
 		return;
 	}
 	if (quoted)
@@ -576,4 +227,61 @@ joor_value_append_json(StringInfo out, int field, const JoorValue *value)
 	joor_value_append(out, field, value);
 	if (quoted)
 		appendStringInfoChar(out, '"');
+}
+
+/*
+ * Violations.
+ */
+
+int
+joor_text_clip(const char *data, int length, int characters)
+{
+	int i;
+
+	for (i = 0; i < length; i++)
+		if (((unsigned char) data[i] & 0xC0) != 0x80 && characters-- == 0)
+			break;
+	return i;
+}
+
+/*
+ * UTF-8 as a message shows it.  Bytes that came out of the database go back
+ * into its encoding; SQL_ASCII converts nothing, and takes any.
+ */
+static char *
+show_text(const char *data, int length)
+{
+	int	  shown = joor_text_clip(data, length, VALUE_SHOWN);
+	char *text = pnstrdup(data, shown);
+
+	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+		text = pg_any_to_server(text, shown, PG_UTF8);
+	return shown < length ? psprintf("%s...", text) : text;
+}
+
+void
+joor_violation_set(JoorViolation *violation, const JoorItem *item, int field,
+				   const char *data, int length, const char *rule,
+				   const char *hint)
+{
+	violation->row = item->row;
+	violation->field = field;
+	violation->value = data == NULL ? NULL : show_text(data, length);
+	violation->rule = rule;
+	violation->hint = hint;
+}
+
+void
+joor_violation_append(StringInfo out, const JoorViolation *violation)
+{
+	if (violation->row > 0)
+		appendStringInfo(out, "row " INT64_FORMAT, violation->row);
+	else
+		appendStringInfoString(out, "item");
+	if (violation->field != JOOR_FIELD_NONE)
+		appendStringInfo(out, ", column \"%s\"",
+						 joor_fields[violation->field].name);
+	if (violation->value != NULL)
+		appendStringInfo(out, ": value \"%s\"", violation->value);
+	appendStringInfo(out, " %s", violation->rule);
 }

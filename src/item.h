@@ -51,6 +51,9 @@ typedef enum JoorFieldId
 
 #define JOOR_FIELD_BIT(field) ((uint32) 1 << (field))
 
+/* What makes a position: all but the quantity and made_to_order. */
+#define JOOR_POSITION_FIELDS (JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY) - 1)
+
 typedef enum JoorFieldType
 {
 	JOOR_TYPE_TEXT,
@@ -61,9 +64,10 @@ typedef enum JoorFieldType
 
 typedef struct JoorField
 {
-	const char *name;	 /* JOOR's name for it, and the column's */
+	const char	 *name; /* JOOR's name for it, and the column's */
 	JoorFieldType type;
-	int			longest; /* characters; texts only */
+	int			  longest;	/* characters; texts only */
+	const char	 *too_long; /* the rule that a longer text breaks */
 } JoorField;
 
 /* The field table, indexed by JoorFieldId. */
@@ -79,19 +83,20 @@ typedef struct JoorText
 
 typedef union JoorValue
 {
-	JoorText	text;
-	DateADT		date;
-	int64		integer;
-	bool		boolean;
+	JoorText text;
+	DateADT	 date;
+	int64	 integer;
+	bool	 boolean;
 } JoorValue;
 
 typedef struct JoorItem
 {
-	int64		row;	 /* number of its row in the item query, from 1 */
-	uint32		present; /* JOOR_FIELD_BIT of each field that has a value */
-	uint32		sent;	 /* those that go out; set by joor_item_check() */
-	bool		clamped; /* a negative quantity was made 0; likewise */
-	JoorValue	value[JOOR_FIELD_COUNT];
+	int64	  row;	   /* number of its row in the item query, from 1 */
+	uint32	  present; /* JOOR_FIELD_BIT of each field that has a value */
+	uint32	  sent;	   /* those that go out; set by joor_item_check() */
+	bool	  clamped; /* a negative quantity was made 0; starts false, set by
+						  * joor_item_check() and never cleared */
+	JoorValue value[JOOR_FIELD_COUNT];
 } JoorItem;
 
 /* What an account does with a negative quantity; its option `negative`. */
@@ -105,9 +110,9 @@ typedef enum JoorNegative
 /* What an account asks of its items. */
 typedef struct JoorItemRules
 {
-	JoorText	warehouse;	 /* for items that name none; plain is right */
-	JoorText   *warehouses;	 /* names allowed besides, NULL: any */
-	int			nwarehouses;
+	JoorText	 warehouse;	 /* for items that name none; plain is right */
+	JoorText	*warehouses; /* names allowed besides, NULL: any */
+	int			 nwarehouses;
 	JoorNegative negative;
 } JoorItemRules;
 
@@ -117,22 +122,41 @@ typedef struct JoorViolation
 	int			field; /* a JoorFieldId; JOOR_FIELD_NONE: the whole item */
 	char	   *value; /* in the server's encoding, shortened; NULL: none */
 	const char *rule;  /* what it breaks, as a predicate: "is not a whole
-						* number" */
-	const char *hint;  /* a sentence, or NULL */
+						* number"; a constant */
+	const char *hint;  /* a sentence and a constant, or NULL */
 } JoorViolation;
 
+#define JOOR_IDENTITY_HINT                                                   \
+	"An item is identified by upc, or by style_number and style_identifier " \
+	"(or style_id), color_code (or style_color_id) and size (or size_code)."
+
 /* The field of that name, or JOOR_FIELD_NONE.  Case matters. */
-extern int	joor_field_by_name(const char *name);
+extern int joor_field_by_name(const char *name);
 
 /*
- * Checks an item, fills in its warehouse, picks its identity (UPC before
- * style keys; style_number and style_identifier before style_id, color_code
- * before style_color_id, size before size_code) and sets sent, clamped and
- * the texts' plain.  False: the violation is filled in, its value palloc'd.
- * No errors.
+ * The fields that identify an item in which those fields are present (UPC
+ * before style keys; style_number and style_identifier before style_id,
+ * color_code before style_color_id, size before size_code); 0: incomplete.
+ */
+extern uint32 joor_identity_fields(uint32 present);
+
+/*
+ * Checks what of an item goes out: fills in its warehouse, picks its identity
+ * and sets sent, clamped and the texts' plain.  Checking again changes
+ * nothing.  False: the violation is filled in, its value palloc'd.  No
+ * errors.
  */
 extern bool joor_item_check(JoorItem *item, const JoorItemRules *rules,
 							JoorViolation *violation);
+
+/* Whether two texts are the same, byte by byte. */
+extern bool joor_text_equal(const JoorText *a, const JoorText *b);
+
+/* Bytes of the first characters of a text; takes any bytes. */
+extern int joor_text_clip(const char *data, int length, int characters);
+
+/* Copies an item; its texts are allocated in the current memory context. */
+extern void joor_item_copy(JoorItem *target, const JoorItem *source);
 
 /* Hash of a checked item's position; equal positions hash equal. */
 extern uint64 joor_item_hash(const JoorItem *item);
@@ -147,11 +171,31 @@ extern bool joor_item_same_position(const JoorItem *a, const JoorItem *b);
  */
 extern void joor_item_append_position(StringInfo out, const JoorItem *item);
 
+/* Writes a date as YYYY-MM-DD into MAXDATELEN + 1 bytes; its length. */
+extern int joor_date_text(DateADT date, char *text);
+
+/*
+ * Appends a value in UTF-8: as it is, or as JSON has it (texts and dates
+ * quoted).  Both take values that have not been checked.
+ */
+extern void joor_value_append(StringInfo out, JoorFieldId field,
+							  const JoorValue *value);
+extern void joor_value_append_json(StringInfo out, JoorFieldId field,
+								   const JoorValue *value);
+
+/*
+ * Fills in a violation.  data: the value in UTF-8 as far as it is text, which
+ * is copied and shortened; NULL: none.  No errors.
+ */
+extern void joor_violation_set(JoorViolation *violation, const JoorItem *item,
+							   int field, const char *data, int length,
+							   const char *rule, const char *hint);
+
 /*
  * Appends a violation as one line in the server's encoding, without a full
  * stop: row 3, column "inventory": value "1.5" is not a whole number.
  */
-extern void joor_violation_append(StringInfo out,
+extern void joor_violation_append(StringInfo		   out,
 								  const JoorViolation *violation);
 
 #endif /* JOOR_ITEM_H */

@@ -7,11 +7,11 @@
  * item fields.  A key column is the one column more that a feed may have.
  *
  * Life: open (parse, plan, check the columns) - scan (run it once, each row
- * to a visitor) - next (the rows that the visitor kept, again) - close.  The
- * caller is connected to SPI from open to close, and rights, search_path and
+ * to a visitor) - next (the items that the visitor kept) - close.  The caller
+ * is connected to SPI from open to close, and rights, search_path and
  * snapshot are those in force when open is called.  The query is read-only,
- * runs through a portal and is never run twice; kept rows lie in a
- * tuplestore bound by work_mem, so memory does not grow with their number.
+ * runs through a portal and is never run twice; kept items lie in an item
+ * store bound by work_mem, so memory does not grow with their number.
  *
  * Floor 2: knows neither formats nor HTTP.
  *
@@ -30,11 +30,13 @@ typedef struct JoorItemQuery JoorItemQuery;
 /*
  * Called for each row: `violation` is NULL, or says why the row could not be
  * converted (then the item's other fields are still set, as far as they could
- * be).  The item's texts live until the visitor returns.  True keeps the row
- * for joor_item_query_next().
+ * be).  The visitor runs in a memory context that is reset when it returns:
+ * until then live the item's texts, the violation's value and all that the
+ * visitor allocates there.  True keeps the item for joor_item_query_next(), as
+ * the visitor leaves it: what it has checked stays checked.
  */
-typedef bool (*JoorItemVisitor) (void *arg, JoorItem *item,
-								 JoorViolation *violation);
+typedef bool (*JoorItemVisitor)(void *arg, JoorItem *item,
+								JoorViolation *violation);
 
 /*
  * Opens an item query in the current memory context.  Errors: a syntax or
@@ -50,20 +52,20 @@ extern JoorItemQuery *joor_item_query_open(const char *query,
 										   const char *key_column);
 
 /* Runs the query to its end, once; returns the number of rows. */
-extern int64 joor_item_query_scan(JoorItemQuery *query,
-								  JoorItemVisitor visitor, void *arg);
+extern int64 joor_item_query_scan(JoorItemQuery *query, JoorItemVisitor visitor,
+								  void *arg);
 
 /*
- * The next kept row, converted again (row numbers are those of the scan);
- * false at the end.  Texts are allocated in the current memory context, where
- * they stay valid until the caller resets it.
+ * The next kept item, as the visitor left it; false at the end.  Texts are
+ * allocated in the current memory context, where they stay valid until the
+ * caller resets it.
  */
 extern bool joor_item_query_next(JoorItemQuery *query, JoorItem *item);
 
-/* Starts joor_item_query_next() from the first kept row again. */
+/* Starts joor_item_query_next() from the first kept item again. */
 extern void joor_item_query_rewind(JoorItemQuery *query);
 
-/* Frees cursor and kept rows; an aborted transaction does it by itself. */
+/* Frees cursor and kept items; an aborted transaction does it by itself. */
 extern void joor_item_query_close(JoorItemQuery *query);
 
 #endif /* JOOR_ITEM_QUERY_H */

@@ -27,6 +27,12 @@
 
 typedef struct JoorReplyBuilder JoorReplyBuilder;
 
+/*
+ * A builder that fills in a zeroed reply, in the current memory context; what
+ * it finds is allocated where the reply is.
+ */
+extern JoorReplyBuilder *joor_reply_builder(JoorReply *reply);
+
 /* Opens a node; name NULL: it has none.  Errors: query cancel. */
 extern void joor_reply_open(JoorReplyBuilder *builder, const char *name);
 

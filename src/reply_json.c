@@ -186,5 +186,6 @@ joor_reply_read_json(JoorReplyBuilder *builder, const char *data, int length)
 	actions.array_element_end = element_end;
 	actions.scalar = scalar;
 	return pg_parse_json(joor_make_json_lexer(text, length, PG_UTF8),
-						 &actions) == JSON_SUCCESS;
+						 &actions) == JSON_SUCCESS &&
+		   !joor_reply_failed(builder);
 }
