@@ -93,8 +93,7 @@ joor_item_store_put(JoorItemStore *store, const JoorItem *item)
 	Datum	   datum;
 	bool	   isnull = false;
 
-	resetStringInfo(record);
-	appendStringInfoSpaces(record, VARHDRSZ + sizeof(head));
+	record->len = VARHDRSZ + sizeof(head); /* written last */
 	for (rest = item->present | item->sent; rest != 0; rest &= rest - 1)
 	{
 		int			  field = pg_rightmost_one_pos32(rest);
@@ -172,6 +171,8 @@ joor_item_store_next(JoorItemStore *store, JoorItem *item)
 	length = VARSIZE_ANY_EXHDR(record);
 	copy = palloc(length);
 	memcpy(copy, VARDATA_ANY(record), length);
+	/* a tuple from the file lies in the caller's context, too */
+	ExecClearTuple(store->slot);
 	take_item(copy, item);
 	return true;
 }

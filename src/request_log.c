@@ -60,7 +60,7 @@ must_wait(const JoorRequestStart *start, TimestampTz *not_before)
 		" SELECT COALESCE(finished_at, pg_catalog.clock_timestamp())"
 		"    + $2 * interval '1 us' AS again, pg_catalog.sum(credits) OVER"
 		"    (ORDER BY COALESCE(finished_at, pg_catalog.clock_timestamp())"
-		"     DESC, id DESC ROWS UNBOUNDED PRECEDING) > $3 AS full"
+		"     DESC, id DESC ROWS UNBOUNDED PRECEDING) > $3 AS exceeds"
 		" FROM joor.request WHERE serverid = $1 AND credits > 0"
 		"  AND started_at > pg_catalog.clock_timestamp()"
 		"    - $2 * interval '1 us' - interval '2 hours'"
@@ -69,7 +69,7 @@ must_wait(const JoorRequestStart *start, TimestampTz *not_before)
 		" WHERE serverid = $1 AND retry_at IS NOT NULL"
 		"  AND started_at > pg_catalog.clock_timestamp()"
 		"    - $2 * interval '1 us' - interval '2 hours') s"
-		" WHERE full AND again > pg_catalog.clock_timestamp()",
+		" WHERE exceeds AND again > pg_catalog.clock_timestamp()",
 		&args, SPI_OK_SELECT);
 	if (!joor_tables_value(1, &value))
 		return false;
