@@ -147,7 +147,7 @@ COMMENT ON COLUMN joor.request.serverid IS 'the account''s foreign server';
 COMMENT ON COLUMN joor.request.server IS 'its name at that time';
 COMMENT ON COLUMN joor.request.user_name IS 'the role that sent it';
 COMMENT ON COLUMN joor.request.source IS
-	'what sent it: push, push_sku or activate';
+	'what sent it: push, push_sku, activate or worker';
 COMMENT ON COLUMN joor.request.operation IS
 	'bulk_inventory, sku_inventory or read_styles';
 COMMENT ON COLUMN joor.request.method IS 'HTTP method';
@@ -242,6 +242,114 @@ COMMENT ON COLUMN joor.rejection.closed_at IS
 	'when it was accepted; null: it is open';
 
 --
+-- The queue
+--
+
+CREATE TABLE joor.queue
+(
+	id bigint GENERATED ALWAYS AS IDENTITY,
+	serverid oid NOT NULL,
+	server name NOT NULL,
+	user_name name NOT NULL,
+	queued_at timestamptz NOT NULL,
+	dec_pending boolean NOT NULL,
+	hash bigint NOT NULL,
+	warehouse text,
+	inventory_date date,
+	style_number text,
+	style_identifier text,
+	style_id bigint,
+	color_code text,
+	style_color_id bigint,
+	size text,
+	size_code text,
+	upc text,
+	inventory bigint,
+	made_to_order boolean,
+	PRIMARY KEY (serverid, id)
+);
+CREATE INDEX queue_position ON joor.queue (serverid, hash, id);
+COMMENT ON TABLE joor.queue IS
+	'items that wait to be sent; of those for one position the latest is sent';
+COMMENT ON COLUMN joor.queue.id IS 'number of the entry; the highest is the latest';
+COMMENT ON COLUMN joor.queue.serverid IS 'the account''s foreign server';
+COMMENT ON COLUMN joor.queue.server IS 'its name at that time';
+COMMENT ON COLUMN joor.queue.user_name IS 'the role that queued it';
+COMMENT ON COLUMN joor.queue.queued_at IS 'when it was queued';
+COMMENT ON COLUMN joor.queue.dec_pending IS
+	'whether JOOR is to subtract what its pending orders hold';
+COMMENT ON COLUMN joor.queue.hash IS
+	'hash of warehouse, date and identity; the same for the same position';
+COMMENT ON COLUMN joor.queue.warehouse IS 'field of the item';
+COMMENT ON COLUMN joor.queue.inventory_date IS 'field of the item';
+COMMENT ON COLUMN joor.queue.style_number IS 'field of the item';
+COMMENT ON COLUMN joor.queue.style_identifier IS 'field of the item';
+COMMENT ON COLUMN joor.queue.style_id IS 'field of the item';
+COMMENT ON COLUMN joor.queue.color_code IS 'field of the item';
+COMMENT ON COLUMN joor.queue.style_color_id IS 'field of the item';
+COMMENT ON COLUMN joor.queue.size IS 'field of the item';
+COMMENT ON COLUMN joor.queue.size_code IS 'field of the item';
+COMMENT ON COLUMN joor.queue.upc IS 'field of the item';
+COMMENT ON COLUMN joor.queue.inventory IS 'field of the item';
+COMMENT ON COLUMN joor.queue.made_to_order IS 'field of the item';
+
+CREATE TABLE joor.drain
+(
+	serverid oid PRIMARY KEY,
+	state text NOT NULL,
+	reason text,
+	next_at timestamptz,
+	pid integer NOT NULL,
+	changed_at timestamptz NOT NULL
+);
+COMMENT ON TABLE joor.drain IS
+	'what the worker was last doing for an account; joor.status explains it';
+COMMENT ON COLUMN joor.drain.serverid IS 'the account''s foreign server';
+COMMENT ON COLUMN joor.drain.state IS
+	'empty, sending, spacing, credits, push, failed or blocked';
+COMMENT ON COLUMN joor.drain.reason IS 'what keeps it from sending';
+COMMENT ON COLUMN joor.drain.next_at IS 'when it goes on';
+COMMENT ON COLUMN joor.drain.pid IS 'the worker';
+COMMENT ON COLUMN joor.drain.changed_at IS 'since when';
+
+CREATE FUNCTION joor.enqueue(query text, server text DEFAULT 'joor',
+							 dec_pending boolean DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'joor_inventory_enqueue'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.enqueue(text, text, boolean) IS
+	'queues the items of an item query for the background worker; number of items';
+
+CREATE FUNCTION joor.wait(server text DEFAULT 'joor',
+						  timeout interval DEFAULT '1 minute')
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'joor_inventory_wait'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.wait(text, interval) IS
+	'waits until all that was queued before has been sent or rejected; false when the time runs out first';
+
+CREATE FUNCTION joor.retry(VARIADIC rejections bigint[])
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'joor_inventory_retry'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.retry(bigint[]) IS
+	'queues the items of open rejections again; number of items';
+
+CREATE FUNCTION joor.start_worker()
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_start_worker'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.start_worker() IS
+	'starts the background worker of this database unless it is there';
+
+CREATE FUNCTION joor.stop_worker()
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'joor_inventory_stop_worker'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.stop_worker() IS
+	'ends the background worker of this database; where the library is preloaded, until joor.start_worker';
+
+--
 -- What an analyst calls
 --
 
@@ -315,6 +423,43 @@ SELECT s.srvname AS account,
 	END AS reason,
 	GREATEST(o.credits OPERATOR(pg_catalog.-) l.spent, 0) AS credits_left,
 	l.until AS credits_until,
+	u.queued,
+	u.oldest,
+	CASE
+		WHEN u.oldest IS NULL THEN 'nothing is queued'
+		WHEN pg_catalog.current_setting('joor_inventory.enabled', true)
+			OPERATOR(pg_catalog.=) 'off'
+			THEN 'sending is switched off: joor_inventory.enabled'
+		WHEN pg_catalog.pg_is_in_recovery()
+			THEN 'this server is a standby; the primary sends'
+		WHEN a.serverid IS NULL
+			THEN 'the account is not activated: SELECT * FROM joor.activate('
+				OPERATOR(pg_catalog.||) pg_catalog.quote_literal(s.srvname)
+				OPERATOR(pg_catalog.||) ')'
+		WHEN NOT a.here
+			THEN 'the account was activated in another cluster or database, of which this one is a copy'
+		WHEN a.paused_at IS NOT NULL
+			THEN 'the account is paused: SELECT joor.resume('
+				OPERATOR(pg_catalog.||) pg_catalog.quote_literal(s.srvname)
+				OPERATOR(pg_catalog.||) ')'
+		WHEN w2.pid IS NULL
+			THEN 'no worker is running: SELECT joor.start_worker()'
+		WHEN d.state OPERATOR(pg_catalog.=) 'sending'
+			THEN 'a request is in flight'
+		WHEN d.state OPERATOR(pg_catalog.=) 'spacing'
+			THEN 'requests are spaced so that the credits last'
+		WHEN d.state OPERATOR(pg_catalog.=) 'credits'
+			THEN COALESCE(d.reason, 'out of credits')
+		WHEN d.state OPERATOR(pg_catalog.=) 'push'
+			THEN 'another session sends for the account'
+		WHEN d.state OPERATOR(pg_catalog.=) 'failed'
+			THEN 'JOOR has trouble: ' OPERATOR(pg_catalog.||) d.reason
+		WHEN d.state OPERATOR(pg_catalog.=) 'blocked' THEN d.reason
+		ELSE 'the worker is about to look'
+	END AS why_not_now,
+	CASE WHEN u.oldest IS NOT NULL AND w2.pid IS NOT NULL THEN d.next_at END
+		AS next_send,
+	w2.pid AS worker_pid,
 	q.last_success,
 	q.last_error,
 	q.last_error_message,
@@ -340,6 +485,17 @@ LEFT JOIN LATERAL (
 	ORDER BY c.serverid OPERATOR(pg_catalog.=) s.oid DESC
 	LIMIT 1) a ON true
 LEFT JOIN joor.stop p ON p.serverid OPERATOR(pg_catalog.=) s.oid
+LEFT JOIN joor.drain d ON d.serverid OPERATOR(pg_catalog.=) s.oid
+LEFT JOIN LATERAL (
+	SELECT b.pid FROM pg_catalog.pg_stat_get_activity(NULL) b
+	WHERE b.datid OPERATOR(pg_catalog.=) (
+			SELECT d.oid FROM pg_catalog.pg_database d
+			WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+		AND b.backend_type OPERATOR(pg_catalog.=) 'joor_inventory worker'
+	LIMIT 1) w2 ON true
+CROSS JOIN LATERAL (
+	SELECT pg_catalog.count(*) AS queued, pg_catalog.min(e.queued_at) AS oldest
+	FROM joor.queue e WHERE e.serverid OPERATOR(pg_catalog.=) s.oid) u
 CROSS JOIN LATERAL (
 	SELECT COALESCE(pg_catalog.max(v.option_value)
 			FILTER (WHERE v.option_name OPERATOR(pg_catalog.=) 'credits'),
@@ -390,6 +546,14 @@ COMMENT ON COLUMN joor.status.credits_left IS
 	'credits that may be spent now';
 COMMENT ON COLUMN joor.status.credits_until IS
 	'when all credits will be there again, if nothing more is sent';
+COMMENT ON COLUMN joor.status.queued IS 'entries in the queue';
+COMMENT ON COLUMN joor.status.oldest IS 'when the oldest of them was queued';
+COMMENT ON COLUMN joor.status.why_not_now IS
+	'why nothing of the queue is being sent right now';
+COMMENT ON COLUMN joor.status.next_send IS
+	'when the worker sends next, as far as it knows';
+COMMENT ON COLUMN joor.status.worker_pid IS
+	'the background worker of this database; null: none is running';
 COMMENT ON COLUMN joor.status.last_success IS
 	'when items were last delivered';
 COMMENT ON COLUMN joor.status.last_error IS
@@ -405,6 +569,8 @@ COMMENT ON COLUMN joor.status.rejections_open IS
 --
 
 SELECT pg_catalog.pg_extension_config_dump('joor.account', '');
+SELECT pg_catalog.pg_extension_config_dump('joor.queue', '');
+SELECT pg_catalog.pg_extension_config_dump('joor.queue_id_seq', '');
 
 --
 -- Rights: nothing for PUBLIC

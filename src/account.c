@@ -55,7 +55,7 @@ static ForeignServer *
 server_by_name(const char *name)
 {
 	ForeignServer *server = GetForeignServerByName(name, false);
-	Oid			extension = get_extension_oid("joor_inventory", false);
+	Oid			   extension = get_extension_oid("joor_inventory", false);
 
 	if (getExtensionOfObject(ForeignDataWrapperRelationId, server->fdwid) !=
 		extension)
@@ -67,25 +67,36 @@ server_by_name(const char *name)
 	return server;
 }
 
-JoorAccount *
-joor_account_open(const char *name)
+static JoorAccount *
+open_server(const ForeignServer *server)
 {
-	ForeignServer *server = server_by_name(name);
 	JoorAccount *account = palloc(sizeof(JoorAccount));
-	AclResult	aclresult;
-
-	aclresult = joor_foreign_server_aclcheck(server->serverid, GetUserId(),
-											 ACL_USAGE);
-	if (aclresult != ACLCHECK_OK)
-		aclcheck_error(aclresult, OBJECT_FOREIGN_SERVER, server->servername);
 
 	joor_account_defaults(account);
-	joor_account_set_options(account, server->options,
-							 ForeignServerRelationId);
+	joor_account_set_options(account, server->options, ForeignServerRelationId);
 	account->serverid = server->serverid;
 	account->ownerid = server->owner;
 	account->server = server->servername;
 	return account;
+}
+
+JoorAccount *
+joor_account_open_owned(Oid serverid)
+{
+	return open_server(GetForeignServer(serverid));
+}
+
+JoorAccount *
+joor_account_open(const char *name)
+{
+	ForeignServer *server = server_by_name(name);
+	AclResult	   aclresult;
+
+	aclresult =
+		joor_foreign_server_aclcheck(server->serverid, GetUserId(), ACL_USAGE);
+	if (aclresult != ACLCHECK_OK)
+		aclcheck_error(aclresult, OBJECT_FOREIGN_SERVER, server->servername);
+	return open_server(server);
 }
 
 /*
@@ -97,9 +108,9 @@ static void
 check_token_file(const char *path, const struct stat *st)
 {
 	if (!S_ISREG(st->st_mode))
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("token file \"%s\" is not a regular file",
-							   path)));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("token file \"%s\" is not a regular file", path)));
 	if (st->st_uid != geteuid() && st->st_uid != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIG_FILE_ERROR),
@@ -120,9 +131,9 @@ check_token_file(const char *path, const struct stat *st)
 static char *
 read_token_file(const char *path, struct stat *st)
 {
-	int			fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
-	char	   *token = palloc(TOKEN_FILE_MAX + 1);
-	ssize_t		length;
+	int		fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	char   *token = palloc(TOKEN_FILE_MAX + 1);
+	ssize_t length;
 
 	if (fd < 0 || fstat(fd, st) < 0)
 		ereport(ERROR, (errcode_for_file_access(),
@@ -146,9 +157,9 @@ read_token_file(const char *path, struct stat *st)
 static char *
 make_authorization(const char *token, bool bearer)
 {
-	int			length = strlen(token);
-	int			size = pg_b64_enc_len(length);
-	char	   *encoded;
+	int	  length = strlen(token);
+	int	  size = pg_b64_enc_len(length);
+	char *encoded;
 
 	if (bearer)
 		return psprintf("Bearer %s", token);
@@ -164,14 +175,14 @@ make_authorization(const char *token, bool bearer)
 static HeapTuple
 find_mapping(Oid userid, Oid serverid)
 {
-	HeapTuple	tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
-										ObjectIdGetDatum(userid),
-										ObjectIdGetDatum(serverid));
+	HeapTuple tuple =
+		SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid),
+						ObjectIdGetDatum(serverid));
 
 	if (!HeapTupleIsValid(tuple))
-		tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
-								ObjectIdGetDatum(InvalidOid),
-								ObjectIdGetDatum(serverid));
+		tuple =
+			SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
+							ObjectIdGetDatum(serverid));
 	return tuple;
 }
 
@@ -179,8 +190,8 @@ find_mapping(Oid userid, Oid serverid)
 static TransactionId
 server_version(Oid serverid)
 {
-	HeapTuple	tuple = SearchSysCache1(FOREIGNSERVEROID,
-										ObjectIdGetDatum(serverid));
+	HeapTuple tuple =
+		SearchSysCache1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid));
 	TransactionId xmin;
 
 	if (!HeapTupleIsValid(tuple))
@@ -194,10 +205,10 @@ server_version(Oid serverid)
 static char *
 read_mapping(JoorAccount *account, Oid userid)
 {
-	HeapTuple	tuple = find_mapping(userid, account->serverid);
-	char	   *version;
-	Datum		options;
-	bool		isnull;
+	HeapTuple tuple = find_mapping(userid, account->serverid);
+	char	 *version;
+	Datum	  options;
+	bool	  isnull;
 
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR,
@@ -207,8 +218,7 @@ read_mapping(JoorAccount *account, Oid userid)
 				 errhint("Give the account its token by SELECT "
 						 "joor.set_token(%s, '...').",
 						 quote_literal_cstr(account->server))));
-	version = psprintf("%u/%u", ((Form_pg_user_mapping)
-								 GETSTRUCT(tuple))->oid,
+	version = psprintf("%u/%u", ((Form_pg_user_mapping) GETSTRUCT(tuple))->oid,
 					   HeapTupleHeaderGetRawXmin(tuple->t_data));
 	options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple,
 							  Anum_pg_user_mapping_umoptions, &isnull);
@@ -228,14 +238,13 @@ joor_account_authorize(JoorAccount *account, Oid userid)
 	if (account->token_file != NULL)
 		account->token = read_token_file(account->token_file, &st);
 	if (account->token == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("user mapping for server \"%s\" has no token",
-						account->server),
-				 errhint("Set it by SELECT joor.set_token(%s, '...').",
-						 quote_literal_cstr(account->server))));
-	account->authorization = make_authorization(account->token,
-												account->bearer);
+		ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+						errmsg("user mapping for server \"%s\" has no token",
+							   account->server),
+						errhint("Set it by SELECT joor.set_token(%s, '...').",
+								quote_literal_cstr(account->server))));
+	account->authorization =
+		make_authorization(account->token, account->bearer);
 	account->configuration = psprintf(
 		"server %u/%u, mapping %s, file %lld", account->serverid,
 		server_version(account->serverid), version, (long long) st.st_mtime);
@@ -254,19 +263,19 @@ joor_account_check_owner(const JoorAccount *account)
  */
 
 static LOCKTAG
-account_locktag(const JoorAccount *account)
+account_locktag(Oid serverid)
 {
-	LOCKTAG		tag;
+	LOCKTAG tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ForeignServerRelationId,
-					   account->serverid, ACCOUNT_LOCK_SUBID);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ForeignServerRelationId, serverid,
+					   ACCOUNT_LOCK_SUBID);
 	return tag;
 }
 
 void
 joor_account_lock(const JoorAccount *account)
 {
-	LOCKTAG		tag = account_locktag(account);
+	LOCKTAG tag = account_locktag(account->serverid);
 
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
@@ -274,9 +283,26 @@ joor_account_lock(const JoorAccount *account)
 void
 joor_account_unlock(const JoorAccount *account)
 {
-	LOCKTAG		tag = account_locktag(account);
+	LOCKTAG tag = account_locktag(account->serverid);
 
 	LockRelease(&tag, ExclusiveLock, false);
+}
+
+bool
+joor_account_lock_session(Oid serverid)
+{
+	LOCKTAG tag = account_locktag(serverid);
+
+	return LockAcquire(&tag, ExclusiveLock, true, true) !=
+		   LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+joor_account_unlock_session(Oid serverid)
+{
+	LOCKTAG tag = account_locktag(serverid);
+
+	LockRelease(&tag, ExclusiveLock, true);
 }
 
 /*
@@ -290,7 +316,7 @@ joor_account_unlock(const JoorAccount *account)
 static RoleSpec *
 make_role(const char *name)
 {
-	RoleSpec   *role = makeNode(RoleSpec);
+	RoleSpec *role = makeNode(RoleSpec);
 
 	role->location = -1;
 	role->roletype = ROLESPEC_CSTRING;
@@ -307,11 +333,11 @@ alter_mapping(HeapTuple tuple, RoleSpec *role, const char *server,
 			  const char *token)
 {
 	AlterUserMappingStmt *stmt = makeNode(AlterUserMappingStmt);
-	DefElemAction action = DEFELEM_ADD;
-	List	   *old_options;
-	ListCell   *cell;
-	Datum		options;
-	bool		isnull;
+	DefElemAction		  action = DEFELEM_ADD;
+	List				 *old_options;
+	ListCell			 *cell;
+	Datum				  options;
+	bool				  isnull;
 
 	stmt->user = role;
 	stmt->servername = pstrdup(server);
@@ -320,14 +346,14 @@ alter_mapping(HeapTuple tuple, RoleSpec *role, const char *server,
 	old_options = isnull ? NIL : untransformRelOptions(options);
 	foreach (cell, old_options)
 	{
-		DefElem    *def = lfirst_node(DefElem, cell);
+		DefElem *def = lfirst_node(DefElem, cell);
 
 		if (strcmp(def->defname, "token") == 0)
 			action = DEFELEM_SET;
 		else if (strcmp(def->defname, "token_file") == 0)
 			stmt->options = lappend(
-				stmt->options,
-				makeDefElemExtended(NULL, "token_file", NULL, DEFELEM_DROP, -1));
+				stmt->options, makeDefElemExtended(NULL, "token_file", NULL,
+												   DEFELEM_DROP, -1));
 	}
 	stmt->options = lappend(
 		stmt->options,
@@ -351,15 +377,15 @@ create_mapping(RoleSpec *role, const char *server, const char *token)
 Datum
 joor_inventory_set_token(PG_FUNCTION_ARGS)
 {
-	char	   *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *token = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	RoleSpec   *role = make_role(NameStr(*PG_GETARG_NAME(2)));
-	Oid			userid = role->roletype == ROLESPEC_PUBLIC
-							 ? InvalidOid
-							 : get_rolespec_oid(role, false);
-	HeapTuple	tuple = SearchSysCache2(
-		USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid),
-		ObjectIdGetDatum(server_by_name(server)->serverid));
+	char	 *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	 *token = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	RoleSpec *role = make_role(NameStr(*PG_GETARG_NAME(2)));
+	Oid		  userid = role->roletype == ROLESPEC_PUBLIC
+						   ? InvalidOid
+						   : get_rolespec_oid(role, false);
+	HeapTuple tuple =
+		SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid),
+						ObjectIdGetDatum(server_by_name(server)->serverid));
 
 	if (HeapTupleIsValid(tuple))
 	{

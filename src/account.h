@@ -27,27 +27,27 @@
 
 typedef struct JoorAccount
 {
-	Oid			serverid;
-	Oid			ownerid;		 /* owner of the server */
-	char	   *server;			 /* its name */
-	char	   *url;			 /* base address, without a trailing slash */
-	JoorPayloadStyle style;		 /* format, json_shape, ... */
-	const char *method;			 /* POST or PUT, of the bulk call */
-	bool		bearer;			 /* auth_scheme */
-	JoorItemRules rules;		 /* warehouse, warehouses, negative */
-	bool		dec_pending;	 /* when the caller does not say */
-	int			max_items;		 /* of a request */
-	Size		max_bytes;		 /* of a request's body */
-	int			connect_timeout; /* milliseconds */
-	int			timeout;		 /* milliseconds */
-	int			credits;		 /* of a window */
-	int			reserve;		 /* of them, for interactive pushes */
-	int64		window;			 /* microseconds */
-	char	   *ca_file;		 /* NULL: the system's */
-	char	   *token;			 /* user mapping; NULL: none */
-	char	   *token_file;		 /* user mapping; NULL: none */
-	char	   *authorization;	 /* header value; NULL: not yet authorized */
-	char	   *configuration;	 /* stamp that changes with server, mapping or
+	Oid				 serverid;
+	Oid				 ownerid;	  /* owner of the server */
+	char			*server;	  /* its name */
+	char			*url;		  /* base address, without a trailing slash */
+	JoorPayloadStyle style;		  /* format, json_shape, ... */
+	const char		*method;	  /* POST or PUT, of the bulk call */
+	bool			 bearer;	  /* auth_scheme */
+	JoorItemRules	 rules;		  /* warehouse, warehouses, negative */
+	bool			 dec_pending; /* when the caller does not say */
+	int				 max_items;	  /* of a request */
+	Size			 max_bytes;	  /* of a request's body */
+	int				 connect_timeout; /* milliseconds */
+	int				 timeout;		  /* milliseconds */
+	int				 credits;		  /* of a window */
+	int				 reserve;		  /* of them, for interactive pushes */
+	int64			 window;		  /* microseconds */
+	char			*ca_file;		  /* NULL: the system's */
+	char			*token;			  /* user mapping; NULL: none */
+	char			*token_file;	  /* user mapping; NULL: none */
+	char			*authorization; /* header value; NULL: not yet authorized */
+	char *configuration; /* stamp that changes with server, mapping or
 								  * token file; NULL: not yet authorized */
 } JoorAccount;
 
@@ -76,6 +76,9 @@ extern void joor_account_check_secret(const char *name, const char *value);
  */
 extern JoorAccount *joor_account_open(const char *server);
 
+/* The account of a server, without regard to rights; for its worker. */
+extern JoorAccount *joor_account_open_owned(Oid serverid);
+
 /*
  * Adds the secret of the user's mapping, else PUBLIC's.  Errors: no mapping
  * or no token (ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION), a token file
@@ -94,5 +97,13 @@ extern void joor_account_check_owner(const JoorAccount *account);
  */
 extern void joor_account_lock(const JoorAccount *account);
 extern void joor_account_unlock(const JoorAccount *account);
+
+/*
+ * The same for a process that sends outside of transactions: takes the place
+ * if it is free and nobody waits for it (false: it is not), and keeps it
+ * until it is given up, or the process ends.
+ */
+extern bool joor_account_lock_session(Oid serverid);
+extern void joor_account_unlock_session(Oid serverid);
 
 #endif /* JOOR_ACCOUNT_H */

@@ -47,8 +47,7 @@ typedef struct AccountOption
 {
 	const char *name;
 	Oid			catalog;
-	void		(*set) (JoorAccount *account, const char *name,
-						const char *value);
+	void (*set)(JoorAccount *account, const char *name, const char *value);
 } AccountOption;
 
 PG_FUNCTION_INFO_V1(joor_inventory_fdw_validator);
@@ -120,7 +119,7 @@ static const AccountOption account_options[] = {
 static JoorText
 text_of(const char *value)
 {
-	JoorText	text = {value, (int) strlen(value), false};
+	JoorText text = {value, (int) strlen(value), false};
 
 	return text;
 }
@@ -144,13 +143,13 @@ joor_account_defaults(JoorAccount *account)
  */
 
 static void
-pg_attribute_noreturn() invalid_value(const char *name, const char *value,
-									  const char *hint)
+pg_attribute_noreturn()
+	invalid_value(const char *name, const char *value, const char *hint)
 {
-	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-					errmsg("invalid value for option \"%s\": \"%s\"", name,
-						   value),
-					errhint("%s", hint)));
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
+			 errhint("%s", hint)));
 }
 
 void
@@ -173,7 +172,7 @@ static int
 word_index(const char *name, const char *value, const char *const *words)
 {
 	StringInfoData hint;
-	int			i;
+	int			   i;
 
 	for (i = 0; words[i] != NULL; i++)
 		if (strcmp(value, words[i]) == 0)
@@ -222,7 +221,7 @@ seconds(const char *name, const char *value, double min, double max)
 static bool
 boolean(const char *name, const char *value)
 {
-	bool		result;
+	bool result;
 
 	if (!parse_bool(value, &result))
 		invalid_value(name, value, "The value is \"true\" or \"false\".");
@@ -334,7 +333,7 @@ static void
 set_warehouses(JoorAccount *account, const char *name, const char *value)
 {
 	JoorItemRules *rules = &account->rules;
-	const char *c = value;
+	const char	  *c = value;
 
 	rules->warehouses = palloc(sizeof(JoorText) * (strlen(value) / 2 + 1));
 	rules->nwarehouses = 0;
@@ -395,8 +394,8 @@ set_max_items(JoorAccount *account, const char *name, const char *value)
 static void
 set_max_bytes(JoorAccount *account, const char *name, const char *value)
 {
-	account->max_bytes = whole_number(name, value, GUC_UNIT_BYTE,
-									  MIN_MAX_BYTES, MAX_MAX_BYTES);
+	account->max_bytes =
+		whole_number(name, value, GUC_UNIT_BYTE, MIN_MAX_BYTES, MAX_MAX_BYTES);
 }
 
 static void
@@ -463,7 +462,7 @@ static void
 pg_attribute_noreturn() unknown_option(const char *name, Oid catalog)
 {
 	StringInfoData names;
-	Size		i;
+	Size		   i;
 
 	initStringInfo(&names);
 	for (i = 0; i < lengthof(account_options); i++)
@@ -486,16 +485,16 @@ pg_attribute_noreturn() unknown_option(const char *name, Oid catalog)
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 			 errmsg("invalid option \"%s\"", name),
-			 names.len > 0 ? errhint("Valid options in this context are: %s.",
-									 names.data)
-						   : errhint("There are no valid options in this "
-									 "context.")));
+			 names.len > 0
+				 ? errhint("Valid options in this context are: %s.", names.data)
+				 : errhint("There are no valid options in this "
+						   "context.")));
 }
 
 static const AccountOption *
 find_option(const char *name, Oid catalog)
 {
-	Size		i;
+	Size i;
 
 	for (i = 0; i < lengthof(account_options); i++)
 		if (account_options[i].catalog == catalog &&
@@ -509,12 +508,11 @@ static void
 check_together(const JoorAccount *account, Oid catalog)
 {
 	if (catalog == ForeignServerRelationId && account->url == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
-				 errmsg("option \"url\" is missing"),
-				 errhint("JOOR's production address is "
-						 "https://api.jooraccess.com/v2, its sandbox "
-						 "https://apisandbox.jooraccess.com/v2.")));
+		ereport(ERROR, (errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+						errmsg("option \"url\" is missing"),
+						errhint("JOOR's production address is "
+								"https://api.jooraccess.com/v2, its sandbox "
+								"https://apisandbox.jooraccess.com/v2.")));
 	if (account->reserve > account->credits - 5)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
@@ -532,11 +530,11 @@ check_together(const JoorAccount *account, Oid catalog)
 void
 joor_account_set_options(JoorAccount *account, List *options, Oid catalog)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach (cell, options)
 	{
-		DefElem    *def = lfirst_node(DefElem, cell);
+		DefElem				*def = lfirst_node(DefElem, cell);
 		const AccountOption *option = find_option(def->defname, catalog);
 
 		option->set(account, option->name, defGetString(def));

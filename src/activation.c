@@ -23,6 +23,8 @@
 
 #include "arming.h"
 #include "call.h"
+#include "queue.h"
+#include "wake.h"
 
 /* Columns, in the order of the function's RETURNS TABLE. */
 enum
@@ -40,12 +42,12 @@ PG_FUNCTION_INFO_V1(joor_inventory_activate);
 static JoorDelivery *
 test_account(const JoorAccount *account)
 {
-	JoorCall	call = {JOOR_READ_STYLES, false, false, NULL, 0, NULL};
+	JoorCall	  call = {JOOR_READ_STYLES, false, false, NULL, 0, NULL};
 	JoorDelivery *delivery;
-	int64		id;
+	int64		  id;
 
 	do
-		delivery = joor_call_perform(account, &call, "activate", &id);
+		delivery = joor_call_perform(account, &call, "activate", 0, &id);
 	while (delivery->outcome == JOOR_THROTTLED);
 
 	if (delivery->outcome == JOOR_DELIVERED)
@@ -53,6 +55,17 @@ test_account(const JoorAccount *account)
 	if (delivery->sqlerrcode == 0)
 		delivery->sqlerrcode = ERRCODE_FDW_ERROR;
 	joor_call_raise(account, delivery, id, NULL);
+}
+
+/* Entries of a restored queue are those of the server of that name. */
+static void
+adopt_queue(const JoorAccount *account)
+{
+	JoorTables tables;
+
+	joor_tables_open(&tables);
+	joor_queue_adopt(account->serverid, account->server);
+	joor_tables_close(&tables);
 }
 
 /*
@@ -63,11 +76,11 @@ joor_inventory_activate(PG_FUNCTION_ARGS)
 {
 	JoorAccount *account =
 		joor_account_open(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	JoorDelivery *delivery;
+	JoorDelivery  *delivery;
 	ReturnSetInfo *result;
-	Datum		values[COLUMNS];
-	bool		nulls[COLUMNS] = {false};
-	Interval	duration = {0, 0, 0};
+	Datum		   values[COLUMNS];
+	bool		   nulls[COLUMNS] = {false};
+	Interval	   duration = {0, 0, 0};
 
 	joor_init_materialized_srf(fcinfo);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -76,7 +89,9 @@ joor_inventory_activate(PG_FUNCTION_ARGS)
 	joor_account_authorize(account, GetUserId());
 	joor_arming_check(account, false);
 	delivery = test_account(account);
-	joor_arming_activate(account);
+	if (joor_arming_activate(account))
+		adopt_queue(account);
+	joor_wake_at_commit();
 	joor_account_unlock(account);
 
 	values[COLUMN_ACCOUNT] = CStringGetTextDatum(account->server);

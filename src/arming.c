@@ -22,6 +22,7 @@
 #include "arming.h"
 #include "settings.h"
 #include "tables.h"
+#include "wake.h"
 
 PG_FUNCTION_INFO_V1(joor_inventory_pause);
 PG_FUNCTION_INFO_V1(joor_inventory_resume);
@@ -44,8 +45,8 @@ check_cluster(void)
 }
 
 static void
-pg_attribute_noreturn() not_active(const JoorAccount *account,
-								   const char *detail)
+pg_attribute_noreturn()
+	not_active(const JoorAccount *account, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -59,8 +60,8 @@ pg_attribute_noreturn() not_active(const JoorAccount *account,
 static void
 check_activation(const JoorAccount *account)
 {
-	JoorArgs	args = {0};
-	Datum		value;
+	JoorArgs args = {0};
+	Datum	 value;
 
 	joor_args_oid(&args, account->serverid);
 	joor_args_text(&args, account->server);
@@ -80,23 +81,21 @@ check_activation(const JoorAccount *account)
 				   "It was activated in another cluster or database, of "
 				   "which this one is a copy.");
 	if (joor_tables_value(3, &value) && DatumGetBool(value))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("account \"%s\" is paused", account->server),
-			 errdetail("It was paused at %s.",
-					   SPI_getvalue(SPI_tuptable->vals[0],
-									SPI_tuptable->tupdesc, 2)),
-			 errhint("Go on by SELECT joor.resume(%s).",
-					 quote_literal_cstr(account->server))));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("account \"%s\" is paused", account->server),
+						errdetail("It was paused at %s.",
+								  SPI_getvalue(SPI_tuptable->vals[0],
+											   SPI_tuptable->tupdesc, 2)),
+						errhint("Go on by SELECT joor.resume(%s).",
+								quote_literal_cstr(account->server))));
 }
 
 /* Errors out when the account was stopped as it is configured now. */
 static void
 check_stop(const JoorAccount *account)
 {
-	JoorArgs	args = {0};
-	Datum		value;
+	JoorArgs args = {0};
+	Datum	 value;
 
 	joor_args_oid(&args, account->serverid);
 	joor_args_text(&args, account->configuration);
@@ -107,20 +106,19 @@ check_stop(const JoorAccount *account)
 		" AND s.stopped_at > COALESCE(a.resumed_at, '-infinity')",
 		&args, SPI_OK_SELECT);
 	if (joor_tables_value(1, &value))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("account \"%s\" is stopped", account->server),
-			 errdetail("%s", TextDatumGetCString(value)),
-			 errhint("Correct its token or address, or try again by SELECT "
-					 "joor.resume(%s).",
-					 quote_literal_cstr(account->server))));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("account \"%s\" is stopped", account->server),
+				 errdetail("%s", TextDatumGetCString(value)),
+				 errhint("Correct its token or address, or try again by SELECT "
+						 "joor.resume(%s).",
+						 quote_literal_cstr(account->server))));
 }
 
 void
 joor_arming_check(const JoorAccount *account, bool needs_arming)
 {
-	JoorTables	tables;
+	JoorTables tables;
 
 	check_cluster();
 	if (!needs_arming)
@@ -131,9 +129,10 @@ joor_arming_check(const JoorAccount *account, bool needs_arming)
 	joor_tables_close(&tables);
 }
 
-void
+bool
 joor_arming_activate(const JoorAccount *account)
 {
+	bool		is_new;
 	JoorTables	tables;
 	JoorArgs	args = {0};
 	const char *user = GetUserNameFromId(GetUserId(), false);
@@ -144,6 +143,10 @@ joor_arming_activate(const JoorAccount *account)
 	joor_args_int(&args, (int64) GetSystemIdentifier());
 	joor_args_oid(&args, MyDatabaseId);
 	joor_args_text(&args, user);
+	joor_tables_execute("SELECT 1 FROM joor.account WHERE serverid = $1"
+						" AND system_identifier = $3 AND database = $4",
+						&args, SPI_OK_SELECT);
+	is_new = SPI_processed == 0;
 	joor_tables_execute(
 		"DELETE FROM joor.account WHERE server = $2 AND serverid <> $1", &args,
 		SPI_OK_DELETE);
@@ -160,13 +163,14 @@ joor_arming_activate(const JoorAccount *account)
 		"  paused_by = NULL, resumed_at = EXCLUDED.resumed_at",
 		&args, SPI_OK_INSERT);
 	joor_tables_close(&tables);
+	return is_new;
 }
 
 void
 joor_arming_stop(Oid serverid, const char *server, const char *reason,
 				 const char *configuration)
 {
-	JoorArgs	args = {0};
+	JoorArgs args = {0};
 
 	joor_args_oid(&args, serverid);
 	joor_args_text(&args, server);
@@ -224,6 +228,7 @@ joor_inventory_resume(PG_FUNCTION_ARGS)
 				   "  resumed_at = pg_catalog.clock_timestamp()"
 				   " WHERE serverid = $1",
 				   SPI_OK_UPDATE);
+	joor_wake_at_commit();
 	PG_RETURN_VOID();
 }
 
@@ -231,8 +236,7 @@ joor_inventory_resume(PG_FUNCTION_ARGS)
 Datum
 joor_inventory_deactivate(PG_FUNCTION_ARGS)
 {
-	change_account(fcinfo,
-				   "DELETE FROM joor.account WHERE serverid = $1",
+	change_account(fcinfo, "DELETE FROM joor.account WHERE serverid = $1",
 				   SPI_OK_DELETE);
 	PG_RETURN_VOID();
 }

@@ -36,8 +36,11 @@
  */
 extern void joor_arming_check(const JoorAccount *account, bool needs_arming);
 
-/* Records the activation, in the caller's transaction. */
-extern void joor_arming_activate(const JoorAccount *account);
+/*
+ * Records the activation, in the caller's transaction.  True: the account was
+ * not activated in this database before.
+ */
+extern bool joor_arming_activate(const JoorAccount *account);
 
 /* Stops the account; the recorder's part.  Texts in the server's encoding. */
 extern void joor_arming_stop(Oid serverid, const char *server,

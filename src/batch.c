@@ -21,7 +21,7 @@
 JoorBatch *
 joor_batch_create(const JoorAccount *account)
 {
-	JoorBatch  *batch = palloc0(sizeof(JoorBatch));
+	JoorBatch *batch = palloc0(sizeof(JoorBatch));
 
 	batch->max_items = account->max_items;
 	batch->allocated = Min(ITEMS_MIN, batch->max_items);
@@ -68,7 +68,7 @@ static void
 start_over(JoorBatch *batch)
 {
 	MemoryContext free = batch->other;
-	JoorItem	pending = batch->pending;
+	JoorItem	  pending = batch->pending;
 
 	MemoryContextReset(free);
 	if (batch->has_pending)
@@ -106,7 +106,7 @@ joor_batch_is_last(JoorBatch *batch, JoorItemList *list)
 void
 joor_batch_build(JoorBatch *batch, int from, int count)
 {
-	int			i;
+	int i;
 
 	joor_payload_begin(&batch->payload);
 	for (i = from; i < from + count; i++)

@@ -29,11 +29,11 @@ typedef struct JoorBatch
 	JoorPayload payload; /* body of all items, or of joor_batch_build()'s */
 	int			max_items;
 	/* private */
-	int			allocated;
+	int			  allocated;
 	MemoryContext current; /* texts of the items */
 	MemoryContext other;   /* the previous batch's, free */
-	JoorItem	pending;   /* read, but for the next batch */
-	bool		has_pending;
+	JoorItem	  pending; /* read, but for the next batch */
+	bool		  has_pending;
 } JoorBatch;
 
 /* Makes an empty batch for an account, in the current memory context. */

@@ -27,35 +27,14 @@
 static uint32 answer_wait_event = 0;
 static uint32 credits_wait_event = 0;
 
-static void
-fill_start(JoorRequestStart *start, const JoorAccount *account,
-		   const JoorCall *call, const char *source)
-{
-	start->serverid = account->serverid;
-	start->server = account->server;
-	start->user_name = GetUserNameFromId(GetUserId(), false);
-	start->source = pstrdup(source);
-	start->operation = pstrdup(joor_operation_name(call->operation));
-	start->method = pstrdup(joor_call_method(account, call));
-	start->url = joor_call_url(account, call, false);
-	start->overwrite = call->overwrite;
-	start->dec_pending = call->dec_pending;
-	start->items = call->nitems;
-	start->bytes = call->payload != NULL ? call->payload->body.len : 0;
-	start->credits = joor_operation_credits(call->operation);
-	start->limit = account->credits;
-	start->window = account->window;
-	start->pid = MyProcPid;
-}
-
 /* Sleeps until then; cancellable. */
 static void
 sleep_until(TimestampTz until)
 {
 	for (;;)
 	{
-		long		wait = TimestampDifferenceMilliseconds(
-			GetCurrentTimestamp(), until);
+		long wait =
+			TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
 
 		CHECK_FOR_INTERRUPTS();
 		if (wait <= 0)
@@ -96,7 +75,7 @@ report_items(const JoorCall *call, const JoorDelivery *delivery,
 			 bool open_rejections)
 {
 	JoorItemReport report;
-	int			i;
+	int			   i;
 
 	joor_item_report_init(&report);
 	for (i = 0; i < call->nitems; i++)
@@ -110,51 +89,46 @@ report_items(const JoorCall *call, const JoorDelivery *delivery,
 	return joor_item_report_finish(&report);
 }
 
+/* A push supersedes what is queued for the items that JOOR took. */
 static void
-fill_finish(JoorRequestFinish *finish, const JoorAccount *account,
-			const JoorDelivery *delivery)
+supersede(JoorRequestFinish *finish, const JoorCall *call,
+		  const JoorDelivery *delivery)
 {
-	finish->serverid = account->serverid;
-	finish->server = account->server;
-	finish->outcome = pstrdup(joor_outcome_name(delivery->outcome));
-	finish->http_status = delivery->http_status;
-	finish->sku_count = delivery->sku_count;
-	finish->rejected = delivery->rejected;
-	finish->log_id = delivery->log_id;
-	finish->throttling = delivery->throttling;
-	finish->message = delivery->message;
-	finish->answer = delivery->answer;
-	finish->duration = delivery->duration;
-	finish->free_of_charge = delivery->free_of_charge;
-	finish->throttled = delivery->outcome == JOOR_THROTTLED;
-	finish->retry_after = delivery->retry_after;
-	finish->window = account->window;
-	finish->stop_reason = delivery->stop_reason;
-	finish->configuration = account->configuration;
+	int i;
+
+	finish->hashes =
+		palloc_extended(sizeof(int64) * (call->nitems + 1), MCXT_ALLOC_HUGE);
+	for (i = 0; i < call->nitems; i++)
+		if (delivery->status[i] != JOOR_STATUS_FAIL)
+			finish->hashes[finish->nhashes++] =
+				(int64) joor_item_hash(&call->items[i]);
 }
 
 JoorDelivery *
 joor_call_perform(const JoorAccount *account, const JoorCall *call,
-				  const char *source, int64 *id)
+				  const char *source, int64 queued_to, int64 *id)
 {
-	JoorRequestStart start;
+	JoorRequestStart  start;
 	JoorRequestPermit permit;
 	JoorRequestFinish finish;
-	JoorHttpRequest request;
+	JoorHttpRequest	  request;
 	JoorDelivery *volatile delivery = NULL;
 
-	fill_start(&start, account, call, source);
+	joor_request_start_fill(&start, account, call, GetUserId(), source,
+							account->credits);
 	joor_call_request(account, call, &request);
 	get_permit(account, &start, &permit);
 	PG_TRY();
 	{
-		JoorHttpAnswer *answer = joor_http_perform(
-			&request, joor_wait_event(&answer_wait_event,
-									  "JoorInventoryAnswer"));
+		JoorHttpAnswer *answer =
+			joor_http_perform(&request, joor_wait_event(&answer_wait_event,
+														"JoorInventoryAnswer"));
 
 		delivery = joor_call_delivery(call, answer);
-		finish.id = permit.id;
-		fill_finish(&finish, account, delivery);
+		joor_request_finish_fill(&finish, permit.id, account, delivery);
+		finish.superseded_to = queued_to;
+		if (permit.queued && delivery->sqlerrcode == 0)
+			supersede(&finish, call, delivery);
 		finish.items = report_items(call, delivery, permit.open_rejections);
 		joor_recorder_finish(&finish);
 	}

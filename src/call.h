@@ -21,19 +21,20 @@
 
 /*
  * Makes one call.  source: the SQL function, as joor.request shows it; id:
- * that of the request row.  What JOOR or the network did is in the delivery;
+ * that of the request row.  Entries of the items that were queued up to the
+ * id queued_to are superseded by it.  What JOOR or the network did is in the delivery;
  * errors are those of the recorder and a cancel, after which the request is
  * recorded as unknown.  Allocated in the current memory context.
  */
 extern JoorDelivery *joor_call_perform(const JoorAccount *account,
-									   const JoorCall *call,
-									   const char *source, int64 *id);
+									   const JoorCall *call, const char *source,
+									   int64 queued_to, int64 *id);
 
 /*
  * Raises what a delivery says (its sqlerrcode is not 0).  detail: what was
  * delivered before, or NULL.
  */
-extern void joor_call_raise(const JoorAccount *account,
+extern void joor_call_raise(const JoorAccount  *account,
 							const JoorDelivery *delivery, int64 id,
 							const char *detail) pg_attribute_noreturn();
 

@@ -21,11 +21,16 @@
 #include "catalog/pg_foreign_server.h"
 #include "common/base64.h"
 #include "common/jsonapi.h"
+#include "executor/executor.h"
 #include "funcapi.h"
 #include "storage/latch.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
 #include "storage/shm_mq.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/rel.h"
 #include "utils/tuplesort.h"
 
 #include <curl/curl.h>
@@ -33,6 +38,10 @@
 
 #if PG_VERSION_NUM < 130000
 #error "joor_inventory needs PostgreSQL 13 or later"
+#endif
+
+#if PG_VERSION_NUM >= 150000
+#include "common/pg_prng.h"
 #endif
 
 #if PG_VERSION_NUM >= 160000
@@ -47,6 +56,11 @@
 #include "utils/wait_event.h"
 #else
 #include "pgstat.h"
+#endif
+
+/* 18 has pg_noreturn instead, which older ones have not. */
+#if PG_VERSION_NUM >= 180000
+#define pg_attribute_noreturn() __attribute__((noreturn))
 #endif
 
 /*
@@ -89,7 +103,7 @@ joor_init_materialized_srf(FunctionCallInfo fcinfo)
 	SetSingleFuncCall(fcinfo, 0);
 #else
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
+	MemoryContext  old;
 
 	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
 		(rsinfo->allowedModes & SFRM_Materialize) == 0)
@@ -211,5 +225,101 @@ typedef const xmlError *JoorXmlError;
 #else
 typedef xmlErrorPtr JoorXmlError;
 #endif
+
+/*
+ * Inserting rows into a table of ours past SPI: table and indexes, through
+ * the executor's simple interface, which took other arguments before 14.
+ */
+typedef struct JoorSimpleInsert
+{
+	EState		   *estate;
+	ResultRelInfo  *result;
+	TupleTableSlot *slot; /* filled in by the caller for each row */
+} JoorSimpleInsert;
+
+static inline void
+joor_simple_insert_begin(JoorSimpleInsert *insert, Relation relation)
+{
+	insert->estate = CreateExecutorState();
+	insert->result = makeNode(ResultRelInfo);
+	InitResultRelInfo(insert->result, relation, 1, NULL, 0);
+	ExecOpenIndices(insert->result, false);
+#if PG_VERSION_NUM < 140000
+	insert->estate->es_result_relations = insert->result;
+	insert->estate->es_num_result_relations = 1;
+	insert->estate->es_result_relation_info = insert->result;
+#endif
+	insert->slot =
+		MakeSingleTupleTableSlot(RelationGetDescr(relation), &TTSOpsVirtual);
+}
+
+static inline void
+joor_simple_insert(JoorSimpleInsert *insert)
+{
+#if PG_VERSION_NUM >= 140000
+	ExecSimpleRelationInsert(insert->result, insert->estate, insert->slot);
+#else
+	ExecSimpleRelationInsert(insert->estate, insert->slot);
+#endif
+	ResetPerTupleExprContext(insert->estate);
+}
+
+static inline void
+joor_simple_insert_end(JoorSimpleInsert *insert)
+{
+	ExecCloseIndices(insert->result);
+	ExecDropSingleTupleTableSlot(insert->slot);
+	FreeExecutorState(insert->estate);
+}
+
+/*
+ * Asks for shared memory while the library is preloaded: from 15 on in a
+ * hook, of which a module has one, before at once.  To be used once.
+ */
+#if PG_VERSION_NUM >= 150000
+#define JOOR_DEFINE_SHARED_MEMORY_REQUEST(function, size)      \
+	static shmem_request_hook_type function##_previous = NULL; \
+	static void					   function##_hook(void)       \
+	{                                                          \
+		if (function##_previous != NULL)                       \
+			function##_previous();                             \
+		RequestAddinShmemSpace(size);                          \
+	}                                                          \
+	static void function(void)                                 \
+	{                                                          \
+		function##_previous = shmem_request_hook;              \
+		shmem_request_hook = function##_hook;                  \
+	}
+#else
+#define JOOR_DEFINE_SHARED_MEMORY_REQUEST(function, size) \
+	static void function(void)                            \
+	{                                                     \
+		RequestAddinShmemSpace(size);                     \
+	}
+#endif
+
+/* A backend's status by its index from 1; NULL: none. */
+static inline PgBackendStatus *
+joor_backend_status(int index)
+{
+#if PG_VERSION_NUM >= 160000
+	LocalPgBackendStatus *local = pgstat_get_local_beentry_by_index(index);
+#else
+	LocalPgBackendStatus *local = pgstat_fetch_stat_local_beentry(index);
+#endif
+
+	return local != NULL ? &local->backendStatus : NULL;
+}
+
+/* A random number from 0 to 1, for jitter. */
+static inline double
+joor_random(void)
+{
+#if PG_VERSION_NUM >= 150000
+	return pg_prng_double(&pg_global_prng_state);
+#else
+	return (double) random() / ((double) MAX_RANDOM_VALUE + 1);
+#endif
+}
 
 #endif /* JOOR_COMPAT_H */

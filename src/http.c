@@ -244,8 +244,6 @@ failure(const JoorHttpTransfer *transfer)
 		return "Answer is too large";
 	if (transfer->no_memory)
 		return "Out of memory for the answer";
-	if (transfer->handle.no_descriptor)
-		return "Out of file descriptors";
 	if (transfer->handle.code == CURLE_OK)
 		return "Only interim answers came";
 	if (transfer->handle.error[0] != '\0')

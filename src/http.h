@@ -32,10 +32,10 @@
 
 typedef struct JoorHttpRequest
 {
-	const char *method;			 /* GET, POST or PUT */
-	const char *url;			 /* complete, already percent-encoded */
-	const char *authorization;	 /* value of the header, or NULL */
-	const char *content_type;	 /* NULL: none */
+	const char *method;		   /* GET, POST or PUT */
+	const char *url;		   /* complete, already percent-encoded */
+	const char *authorization; /* value of the header, or NULL */
+	const char *content_type;  /* NULL: none */
 	const char *accept;
 	const char *body;			 /* NULL: none; must outlive the transfer */
 	Size		body_length;	 /* bytes */
@@ -46,13 +46,13 @@ typedef struct JoorHttpRequest
 
 typedef enum JoorHttpResult
 {
-	JOOR_HTTP_ANSWERED,	  /* a complete answer, whatever its status */
-	JOOR_HTTP_UNREACHED,  /* no connection: name, refused, connect time-out;
+	JOOR_HTTP_ANSWERED,	 /* a complete answer, whatever its status */
+	JOOR_HTTP_UNREACHED, /* no connection: name, refused, connect time-out;
 						   * nothing was sent */
-	JOOR_HTTP_TLS,		  /* the peer could not be trusted; nothing was sent */
-	JOOR_HTTP_TIMEOUT,	  /* no complete answer in time; outcome unknown */
-	JOOR_HTTP_BROKEN,	  /* connection or answer broke off; unknown */
-	JOOR_HTTP_TOO_LARGE	  /* the answer exceeded the cap; unknown */
+	JOOR_HTTP_TLS,		 /* the peer could not be trusted; nothing was sent */
+	JOOR_HTTP_TIMEOUT,	 /* no complete answer in time; outcome unknown */
+	JOOR_HTTP_BROKEN,	 /* connection or answer broke off; unknown */
+	JOOR_HTTP_TOO_LARGE	 /* the answer exceeded the cap; unknown */
 } JoorHttpResult;
 
 /* Answer bytes that are kept; a longer answer ends the transfer. */
@@ -61,19 +61,19 @@ typedef enum JoorHttpResult
 typedef struct JoorHttpAnswer
 {
 	JoorHttpResult result;
-	int			status;		  /* HTTP status; 0: none arrived */
-	char	   *content_type; /* NULL: missing */
-	StringInfoData body;	  /* raw bytes, perhaps incomplete */
-	int			retry_after;  /* seconds from now, not clipped; -1: missing or
+	int			   status;		 /* HTTP status; 0: none arrived */
+	char		  *content_type; /* NULL: missing */
+	StringInfoData body;		 /* raw bytes, perhaps incomplete */
+	int			   retry_after; /* seconds from now, not clipped; -1: missing or
 							   * unreadable; seconds or an HTTP date, RFC 9110
 							   * 10.2.3 */
-	char	   *throttling;	  /* the X-Throttling-* header lines, one a line,
+	char		  *throttling;	/* the X-Throttling-* header lines, one a line,
 							   * ASCII only; NULL: none */
-	char	   *location;	  /* Location of a redirect, without query string;
+	char		  *location;	/* Location of a redirect, without query string;
 							   * NULL: none */
-	char	   *error;		  /* libcurl's own words if not answered, else
+	char		  *error;		/* libcurl's own words if not answered, else
 							   * NULL; never holds a header or a query string */
-	int64		duration;	  /* microseconds */
+	int64		   duration;	/* microseconds */
 } JoorHttpAnswer;
 
 typedef struct JoorHttpTransfer JoorHttpTransfer;
@@ -107,7 +107,7 @@ extern JoorHttpAnswer *joor_http_end(JoorHttpTransfer *transfer);
  * connection is closed.
  */
 extern JoorHttpAnswer *joor_http_perform(const JoorHttpRequest *request,
-										 uint32 wait_event);
+										 uint32					wait_event);
 
 /* Percent-encodes UTF-8 bytes as a URL component (RFC 3986 2.3). */
 extern void joor_http_append_encoded(StringInfo out, const char *data,

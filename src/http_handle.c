@@ -9,8 +9,9 @@
  * stripped of everything of ours and stays in the multi handle, is not
  * allowed a socket once the name is known, and so ends by itself.
  *
- * Connections count as external file descriptors from the moment libcurl
- * opens a socket until it closes it, in the pool or not.
+ * A handle counts as one external file descriptor while it has an easy
+ * handle.  What libcurl really opens and closes cannot be counted, since
+ * CURLOPT_CLOSESOCKETFUNCTION is not called for every socket.
  *
  * Floor 2: of http.c only.
  *
@@ -23,12 +24,10 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "storage/fd.h"
 
 #include "http_handle.h"
-#include "http_socket.h"
 
 /* Milliseconds that an abandoned lookup may take: as good as for ever. */
 #define NO_TIME_LIMIT (24L * 60 * 60 * 1000)
@@ -58,13 +57,8 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 
 	(void) purpose;
 	handle->resolving = false;
-	handle->no_descriptor = !AcquireExternalFD();
-	if (handle->no_descriptor)
-		return CURL_SOCKET_BAD;
 	fd = socket(address->family, address->socktype, address->protocol);
-	if (fd == CURL_SOCKET_BAD)
-		ReleaseExternalFD();
-	else
+	if (fd != CURL_SOCKET_BAD)
 		(void) fcntl(fd, F_SETFD, FD_CLOEXEC); /* COPY ... PROGRAM forks */
 	return fd;
 }
@@ -77,16 +71,6 @@ refuse_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	(void) purpose;
 	(void) address;
 	return CURL_SOCKET_BAD;
-}
-
-/* CURLOPT_CLOSESOCKETFUNCTION; a connection may outlive its handle. */
-static int
-close_socket(void *arg, curl_socket_t fd)
-{
-	(void) arg;
-	joor_http_forget_socket(fd);
-	ReleaseExternalFD();
-	return close(fd);
 }
 
 /* CURLOPT_WRITEFUNCTION and _HEADERFUNCTION of an abandoned handle. */
@@ -119,11 +103,23 @@ joor_http_require(CURLcode code)
 void
 joor_http_handle_create(JoorHttpHandle *handle)
 {
-	CURL *easy = curl_easy_init();
+	CURL *easy;
 
-	handle->easy = easy;
+	if (!AcquireExternalFD())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not open a connection"),
+				 errdetail("There are too many open files on the local "
+						   "server."),
+				 errhint("Raise the server's max_files_per_process and/or "
+						 "\"ulimit -n\" limits.")));
+	easy = curl_easy_init();
 	if (easy == NULL)
+	{
+		ReleaseExternalFD();
 		joor_http_require(CURLE_OUT_OF_MEMORY);
+	}
+	handle->easy = easy;
 	joor_http_require(curl_easy_setopt(easy, CURLOPT_PRIVATE, handle));
 	joor_http_require(
 		curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->error));
@@ -134,8 +130,6 @@ joor_http_handle_create(JoorHttpHandle *handle)
 	joor_http_require(
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket));
 	joor_http_require(curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, handle));
-	joor_http_require(
-		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket));
 }
 
 void
@@ -144,6 +138,7 @@ joor_http_handle_abandon(JoorHttpHandle *handle)
 	CURL *easy = handle->easy;
 
 	handle->easy = NULL;
+	ReleaseExternalFD();
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
 	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, NULL);

@@ -28,7 +28,6 @@ typedef struct JoorHttpHandle
 	int64	   resolve_deadline; /* joor_http_clock() by which the host's name
 								   * has to be resolved */
 	bool	   resolving;		 /* a thread looks it up */
-	bool	   no_descriptor;	 /* no file descriptor was left for it */
 	bool	   running;			 /* in the multi handle, and not finished */
 	bool	   finished;
 	CURLcode   code;		/* first error of an option; then its result */
@@ -45,7 +44,8 @@ extern void joor_http_require(CURLcode code);
 
 /*
  * Fills in a zeroed handle, which has to stay where it is.  Errors as above,
- * after which joor_http_handle_close() is still due.
+ * and when there are too many open files (ERRCODE_INSUFFICIENT_RESOURCES);
+ * joor_http_handle_close() is due even then.
  */
 extern void joor_http_handle_create(JoorHttpHandle *handle);
 

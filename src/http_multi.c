@@ -27,6 +27,7 @@
 
 #include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "storage/fd.h"
 
 #include "http.h"
 #include "http_multi.h"
@@ -94,6 +95,7 @@ void
 joor_http_multi_open(void)
 {
 	static bool initialized = false;
+	int			i;
 	CURLM	   *m;
 
 	if (multi != NULL)
@@ -113,6 +115,8 @@ joor_http_multi_open(void)
 	curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long) IDLE_CONNECTIONS);
 	curl_multi_setopt(m, CURLMOPT_PIPELINING, (long) CURLPIPE_NOTHING);
 	multi = m;
+	for (i = 0; i < IDLE_CONNECTIONS; i++)
+		ReserveExternalFD();
 }
 
 /* Lets libcurl work on a socket, or on what its timer has brought. */
@@ -178,7 +182,10 @@ joor_http_handle_close(JoorHttpHandle *handle)
 		joor_http_handle_abandon(handle);
 	handle->running = false;
 	if (handle->easy != NULL)
+	{
 		clean_up(handle->easy);
+		ReleaseExternalFD();
+	}
 	handle->easy = NULL;
 	curl_slist_free_all(handle->headers);
 	handle->headers = NULL;

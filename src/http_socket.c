@@ -79,16 +79,6 @@ find_socket(curl_socket_t fd)
 	return i;
 }
 
-void
-joor_http_forget_socket(curl_socket_t fd)
-{
-	int i = find_socket(fd);
-
-	wait_set_stale = true;
-	if (i < nsockets)
-		sockets[i] = sockets[--nsockets];
-}
-
 /* CURLMOPT_SOCKETFUNCTION */
 int
 joor_http_socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg,
@@ -102,7 +92,8 @@ joor_http_socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg,
 	wait_set_stale = true;
 	if (what == CURL_POLL_REMOVE)
 	{
-		joor_http_forget_socket(fd);
+		if (i < nsockets)
+			sockets[i] = sockets[--nsockets];
 		return 0;
 	}
 	if (i == nsockets)

@@ -22,9 +22,6 @@
 extern int joor_http_socket_changed(CURL *easy, curl_socket_t fd, int what,
 									void *arg, void *socket_arg);
 
-/* The socket is about to be closed.  Throws nothing. */
-extern void joor_http_forget_socket(curl_socket_t fd);
-
 /*
  * Waits for the latch or a socket, timeout_ms milliseconds or (-1) for ever;
  * exits if the postmaster dies.  The number of events, 0 after the time-out.

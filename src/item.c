@@ -191,7 +191,8 @@ joor_value_append(StringInfo out, JoorFieldId field, const JoorValue *value)
 			length = joor_date_text(value->date, text);
 			break;
 		case JOOR_TYPE_INTEGER:
-			length = pg_lltoa(value->integer, text);
+			pg_lltoa(value->integer, text);
+			length = strlen(text);
 			break;
 		default:
 			appendStringInfoString(out, value->boolean ? "true" : "false");
@@ -245,17 +246,22 @@ joor_text_clip(const char *data, int length, int characters)
 }
 
 /*
- * UTF-8 as a message shows it.  Bytes that came out of the database go back
- * into its encoding; SQL_ASCII converts nothing, and takes any.
+ * UTF-8 as a message shows it: on one line.  Bytes that came out of the
+ * database go back into its encoding; SQL_ASCII converts nothing, and takes
+ * any.
  */
 static char *
 show_text(const char *data, int length)
 {
 	int	  shown = joor_text_clip(data, length, VALUE_SHOWN);
 	char *text = pnstrdup(data, shown);
+	char *c;
 
 	if (GetDatabaseEncoding() != PG_SQL_ASCII)
 		text = pg_any_to_server(text, shown, PG_UTF8);
+	for (c = text; *c != '\0'; c++)
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = '?';
 	return shown < length ? psprintf("%s...", text) : text;
 }
 

@@ -121,7 +121,7 @@ missing_identity(uint32 present)
  * Refusing.
  */
 
-/* The item, or a field that is missing, breaks a rule.  Always false. */
+/* The item, or a field that shows nothing, breaks a rule.  Always false. */
 static bool
 refuse_item(JoorViolation *violation, const JoorItem *item, int field,
 			const char *rule, const char *hint)
@@ -192,8 +192,8 @@ check_text(JoorItem *item, int field, JoorViolation *violation)
 	int		  longest = joor_fields[field].longest;
 
 	if (text->length == 0)
-		return refuse_value(violation, item, field, "is empty",
-							"NULL leaves a field out.");
+		return refuse_item(violation, item, field, "is empty",
+						   "NULL leaves a field out.");
 	if (text->length > longest &&
 		joor_text_clip(text->data, text->length, longest) < text->length)
 		return refuse_value(violation, item, field, joor_fields[field].too_long,

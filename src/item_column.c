@@ -29,6 +29,9 @@
 
 #include "item_column.h"
 
+/* The key column in a set of fields. */
+#define KEY_COLUMN JOOR_FIELD_BIT(JOOR_FIELD_COUNT)
+
 static const JoorColumnRule not_utf8 = {
 	"is not valid UTF-8",
 	"The database has the encoding SQL_ASCII; JOOR takes UTF-8."};
@@ -44,14 +47,25 @@ static const JoorColumnRule not_midnight = {
  * Readers.
  */
 
-/* Text of the server's encoding. */
+static bool
+is_ascii(const char *data, int length)
+{
+	unsigned char bits = 0;
+	int			  i;
+
+	for (i = 0; i < length; i++)
+		bits |= (unsigned char) data[i];
+	return (bits & 0x80) == 0;
+}
+
+/* Text of the server's encoding, of which ASCII is always a part. */
 static const JoorColumnRule *
 set_text(const char *data, int length, JoorValue *value)
 {
 	value->text.data = data;
 	value->text.length = length;
 	value->text.plain = false;
-	if (GetDatabaseEncoding() == PG_UTF8)
+	if (GetDatabaseEncoding() == PG_UTF8 || is_ascii(data, length))
 		return NULL;
 	if (GetDatabaseEncoding() == PG_SQL_ASCII)
 		return pg_verify_mbstr(PG_UTF8, data, length, true) ? NULL : &not_utf8;
@@ -247,11 +261,26 @@ zeros_hint(int field, const char *name)
 {
 	if (field == JOOR_FIELD_UPC)
 		return psprintf("Cast it to text and keep the leading zeros, for "
-						"example lpad(%s::text, 13, '0').",
+						"example to_char(%s, 'FM0000000000000').",
 						name);
 	return psprintf("Cast it to text and put back its leading zeros, if it "
 					"had any; %s::text alone does not.",
 					name);
+}
+
+/* The hint for a type that is no date. */
+static const char *
+date_hint(const char *name, Oid type, char category)
+{
+	if (type == TIMESTAMPTZOID)
+		return psprintf("Say whose day it is, for example (%s AT TIME ZONE "
+						"'Europe/Rome')::date.",
+						name);
+	if (category == TYPCATEGORY_NUMERIC)
+		return psprintf("Make it a date, for example to_date(%s::text, "
+						"'YYYYMMDD').",
+						name);
+	return psprintf("Cast it, for example %s::date.", name);
 }
 
 /* How to make a column of that type fit its field. */
@@ -259,6 +288,7 @@ static const char *
 cast_hint(int field, Oid type)
 {
 	const char *name = joor_fields[field].name;
+	const char *integer = field == JOOR_FIELD_INVENTORY ? "integer" : "bigint";
 	char		category;
 	bool		preferred;
 
@@ -270,16 +300,12 @@ cast_hint(int field, Oid type)
 				return zeros_hint(field, name);
 			return psprintf("Cast it, for example %s::text.", name);
 		case JOOR_TYPE_DATE:
-			if (type == TIMESTAMPTZOID)
-				return psprintf("Say whose day it is, for example (%s AT TIME "
-								"ZONE 'Europe/Rome')::date.",
-								name);
-			return psprintf("Cast it, for example %s::date.", name);
+			return date_hint(name, type, category);
 		case JOOR_TYPE_INTEGER:
 			if (category == TYPCATEGORY_NUMERIC)
-				return psprintf("Cast it, for example floor(%s)::bigint.",
-								name);
-			return psprintf("Cast it, for example %s::bigint.", name);
+				return psprintf("Cast it, for example floor(%s)::%s.", name,
+								integer);
+			return psprintf("Cast it, for example %s::%s.", name, integer);
 		case JOOR_TYPE_BOOLEAN:
 			break;
 	}
@@ -352,19 +378,21 @@ joor_columns_match(TupleDesc desc, const char *key_column)
 	{
 		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
 		int			field = joor_field_by_name(name);
+		uint32		bit = KEY_COLUMN;
 
 		columns[i].field = field;
-		if (field == JOOR_FIELD_NONE && key_column != NULL &&
-			strcmp(name, key_column) == 0)
-			continue;
-		if (field == JOOR_FIELD_NONE)
+		if (field != JOOR_FIELD_NONE)
+		{
+			bit = JOOR_FIELD_BIT(field);
+			set_reader(&columns[i], TupleDescAttr(desc, i)->atttypid);
+		}
+		else if (key_column == NULL || strcmp(name, key_column) != 0)
 			unknown_column(name);
-		if ((fields & JOOR_FIELD_BIT(field)) != 0)
+		if ((fields & bit) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_COLUMN),
 					 errmsg("column \"%s\" appears more than once", name)));
-		fields |= JOOR_FIELD_BIT(field);
-		set_reader(&columns[i], TupleDescAttr(desc, i)->atttypid);
+		fields |= bit;
 	}
 	check_fields(fields);
 	return columns;

@@ -26,25 +26,25 @@
 struct JoorItemList
 {
 	JoorItemListReader reader;
-	MemoryContext context;
-	JoorItemQuery *query;
-	JoorPositionSet *positions;
-	int64		valid;
-	int64		invalid;
-	int64		clamped;
-	const char *hint;	   /* of the first violation */
-	StringInfoData first;  /* the first violation */
-	StringInfoData others; /* the next ones, one a line */
+	MemoryContext	   context;
+	JoorItemQuery	  *query;
+	JoorPositionSet	  *positions;
+	int64			   valid;
+	int64			   invalid;
+	int64			   clamped;
+	const char		  *hint;   /* of the first violation */
+	StringInfoData	   first;  /* the first violation */
+	StringInfoData	   others; /* the next ones, one a line */
 };
 
 /* Where a repeated position is looked for again. */
 typedef struct RepeatSearch
 {
 	const JoorItemRules *rules;
-	uint64		hash;
-	int64		row;	  /* the first row with that hash; 0: none yet */
-	int64		again;	  /* a later row with the same position; 0: none */
-	JoorItem	item;	  /* of the first row; texts copied */
+	uint64				 hash;
+	int64				 row; /* the first row with that hash; 0: none yet */
+	int64		  again;	  /* a later row with the same position; 0: none */
+	JoorItem	  item;		  /* of the first row; texts copied */
 	MemoryContext context;
 } RepeatSearch;
 
@@ -125,14 +125,14 @@ static void
 refuse_repeated(const char *text, const JoorItemRules *rules, uint64 hash)
 {
 	JoorItemQuery *query = joor_item_query_open(text, NULL);
-	RepeatSearch search = {rules, hash, 0, 0, {0}, CurrentMemoryContext};
+	RepeatSearch   search = {rules, hash, 0, 0, {0}, CurrentMemoryContext};
 	StringInfoData position;
-	char	   *shown;
+	char		  *shown;
 
 	joor_item_query_scan(query, visit_repeated, &search);
 	joor_item_query_close(query);
 	if (search.row != 0 && search.again == 0)
-		return;					/* two positions with one hash */
+		return; /* two positions with one hash */
 	initStringInfo(&position);
 	if (search.row != 0)
 		joor_item_append_position(&position, &search.item);
@@ -140,11 +140,10 @@ refuse_repeated(const char *text, const JoorItemRules *rules, uint64 hash)
 	ereport(ERROR,
 			(errcode(ERRCODE_CARDINALITY_VIOLATION),
 			 errmsg("the query has more than one row for the same item"),
-			 search.row != 0
-				 ? errdetail("Rows " INT64_FORMAT " and " INT64_FORMAT
-							 " are both %s.",
-							 search.row, search.again, shown)
-				 : 0,
+			 search.row != 0 ? errdetail("Rows " INT64_FORMAT
+										 " and " INT64_FORMAT " are both %s.",
+										 search.row, search.again, shown)
+							 : 0,
 			 errhint("Give one row for each warehouse, date and SKU, for "
 					 "example by GROUP BY and sum().")));
 }
@@ -153,7 +152,7 @@ JoorItemList *
 joor_item_list_read(const char *text, const JoorItemListReader *reader)
 {
 	JoorItemList *list = palloc0(sizeof(JoorItemList));
-	uint64		hash;
+	uint64		  hash;
 
 	list->reader = *reader;
 	list->context = CurrentMemoryContext;
@@ -191,34 +190,28 @@ joor_item_list_clamped(const JoorItemList *list)
 void
 joor_item_list_refuse(const JoorItemList *list)
 {
-	int64		more = list->invalid - VIOLATIONS_NAMED;
+	int64 more = list->invalid - VIOLATIONS_NAMED;
 
 	if (list->invalid == 0)
 		return;
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		 errmsg("%s", list->first.data),
-		 list->invalid == 1 ? 0
-		 : more <= 0
-			 ? errdetail("Other rows are not valid either:\n%s",
-						 list->others.data)
-			 : errdetail("Other rows are not valid either:\n%s\nand "
-						 INT64_FORMAT " more.",
-						 list->others.data, more),
-		 list->hint != NULL ? errhint("%s", list->hint) : 0));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s", list->first.data),
+			 list->invalid == 1 ? 0
+			 : more <= 0
+				 ? errdetail("Other rows are not valid either:\n%s",
+							 list->others.data)
+				 : errdetail(
+					   "Other rows are not valid either:\n%s\nand " INT64_FORMAT
+					   " more.",
+					   list->others.data, more),
+			 list->hint != NULL ? errhint("%s", list->hint) : 0));
 }
 
 bool
 joor_item_list_next(JoorItemList *list, JoorItem *item)
 {
-	JoorViolation violation;
-
-	if (!joor_item_query_next(list->query, item))
-		return false;
-	if (!joor_item_check(item, list->reader.rules, &violation))
-		elog(ERROR, "a row that was valid is so no longer");
-	return true;
+	return joor_item_query_next(list->query, item);
 }
 
 void

@@ -28,11 +28,10 @@ typedef struct JoorItemListReader
 {
 	const JoorItemRules *rules;
 	/* What to do with a valid item; NULL: keep it for joor_item_list_next() */
-	void		(*valid) (void *arg, JoorItem *item);
+	void (*valid)(void *arg, JoorItem *item);
 	/* What to do with an invalid row; NULL: joor_item_list_refuse() it */
-	void		(*invalid) (void *arg, JoorItem *item,
-							const JoorViolation *violation);
-	void	   *arg;
+	void (*invalid)(void *arg, JoorItem *item, const JoorViolation *violation);
+	void *arg;
 } JoorItemListReader;
 
 typedef struct JoorItemList JoorItemList;
@@ -42,11 +41,11 @@ typedef struct JoorItemList JoorItemList;
  * Errors: those of joor_item_query_open(), and two rows for one position
  * (ERRCODE_CARDINALITY_VIOLATION).
  */
-extern JoorItemList *joor_item_list_read(const char *query,
+extern JoorItemList *joor_item_list_read(const char				  *query,
 										 const JoorItemListReader *reader);
 
-extern int64 joor_item_list_valid(const JoorItemList *list);
-extern int64 joor_item_list_invalid(const JoorItemList *list);
+extern int64		 joor_item_list_valid(const JoorItemList *list);
+extern int64		 joor_item_list_invalid(const JoorItemList *list);
 
 /* How many negative quantities were made 0. */
 extern int64 joor_item_list_clamped(const JoorItemList *list);

@@ -27,6 +27,7 @@
 #include "miscadmin.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
+#include "tcop/utility.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/portal.h"
@@ -79,6 +80,7 @@ check_statement(SPIPlanPtr plan)
 	List			 *sources = SPI_plan_get_plan_sources(plan);
 	CachedPlanSource *source;
 	Query			 *query;
+	CommandTag		  tag;
 
 	if (sources == NIL)
 		refuse_statement("The text has no statement.");
@@ -89,10 +91,10 @@ check_statement(SPIPlanPtr plan)
 	query = list_length(source->query_list) == 1
 				? linitial_node(Query, source->query_list)
 				: NULL;
-	if (query == NULL || query->commandType != CMD_SELECT ||
-		query->rowMarks != NIL)
-		refuse_statement(psprintf("The statement is %s.",
-								  GetCommandTagName(source->commandTag)));
+	tag = query != NULL ? CreateCommandTag((Node *) query) : source->commandTag;
+	if (query == NULL || tag != CMDTAG_SELECT)
+		refuse_statement(
+			psprintf("The statement is %s.", GetCommandTagName(tag)));
 	if (query->hasModifyingCTE)
 		refuse_statement("The statement changes data in its WITH clause.");
 }

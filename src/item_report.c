@@ -30,7 +30,7 @@ joor_item_report_init(JoorItemReport *report)
 static void
 append_converted(StringInfo out, const StringInfoData *utf8)
 {
-	char	   *text = pg_any_to_server(utf8->data, utf8->len, PG_UTF8);
+	char *text = pg_any_to_server(utf8->data, utf8->len, PG_UTF8);
 
 	appendStringInfoString(out, text);
 	if (text != utf8->data)
@@ -41,11 +41,10 @@ static void
 begin_entry(JoorItemReport *report, const JoorItem *item, const char *status)
 {
 	StringInfoData position;
-	char	   *text;
+	char		  *text;
 
 	appendStringInfoString(&report->list, report->count++ > 0 ? "," : "[");
-	appendStringInfo(&report->list, "{\"status\":\"%s\",\"position\":",
-					 status);
+	appendStringInfo(&report->list, "{\"status\":\"%s\",\"position\":", status);
 	initStringInfo(&position);
 	joor_item_append_position(&position, item);
 	text = pg_any_to_server(position.data, position.len, PG_UTF8);
@@ -66,8 +65,8 @@ joor_item_report_pass(JoorItemReport *report, const JoorItem *item)
 static JoorItem
 whole_item(const JoorItem *item)
 {
-	JoorItem	whole = *item;
-	int			field;
+	JoorItem whole = *item;
+	int		 field;
 
 	whole.sent |= whole.present;
 	if ((whole.sent & JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY_DATE)) != 0 &&
@@ -83,7 +82,7 @@ void
 joor_item_report_fail(JoorItemReport *report, const JoorItem *item,
 					  const char *source, const char *reason)
 {
-	JoorItem	whole = whole_item(item);
+	JoorItem	   whole = whole_item(item);
 	StringInfoData fields;
 
 	begin_entry(report, item->sent != 0 ? item : &whole, "fail");

@@ -21,14 +21,13 @@
 typedef struct JoorItemReport
 {
 	StringInfoData list; /* without its closing bracket */
-	int			count;
+	int			   count;
 } JoorItemReport;
 
 extern void joor_item_report_init(JoorItemReport *report);
 
 /* Adds a checked item that passed: an open rejection of it is closed. */
-extern void joor_item_report_pass(JoorItemReport *report,
-								  const JoorItem *item);
+extern void joor_item_report_pass(JoorItemReport *report, const JoorItem *item);
 
 /*
  * Adds an item that was refused.  source: validation or joor; reason in the

@@ -95,7 +95,7 @@ append_text_field(StringInfo url, char *separator, const JoorItem *item,
 static void
 append_sku_query(StringInfo url, char *separator, const JoorItem *item)
 {
-	char		text[MAXDATELEN + 1];
+	char text[MAXDATELEN + 1];
 
 	snprintf(text, sizeof(text), INT64_FORMAT,
 			 item->value[JOOR_FIELD_INVENTORY].integer);
@@ -126,11 +126,10 @@ append_sku_path(StringInfo url, const JoorItem *item)
 }
 
 char *
-joor_call_url(const JoorAccount *account, const JoorCall *call,
-			  bool with_query)
+joor_call_url(const JoorAccount *account, const JoorCall *call, bool with_query)
 {
 	StringInfoData url;
-	char		separator = '?';
+	char		   separator = '?';
 
 	initStringInfo(&url);
 	appendStringInfoString(&url, account->url);
@@ -191,9 +190,9 @@ joor_call_request(const JoorAccount *account, const JoorCall *call,
 static char *
 outside_text(const char *data, Size length, Size longest)
 {
-	int			size = (int) Min(length, longest);
-	char	   *text = palloc(size + 1);
-	char	   *c;
+	int	  size = (int) Min(length, longest);
+	char *text = palloc(size + 1);
+	char *c;
 
 	if (length > longest)
 		size = pg_encoding_mbcliplen(PG_UTF8, data, size + 1, size);
@@ -211,8 +210,8 @@ outside_text(const char *data, Size length, Size longest)
 static char *
 shown(const char *text)
 {
-	return text == NULL ? NULL : outside_text(text, strlen(text),
-											  MESSAGE_SHOWN);
+	return text == NULL ? NULL
+						: outside_text(text, strlen(text), MESSAGE_SHOWN);
 }
 
 /* Sets what happened, and how to raise it. */
@@ -240,8 +239,8 @@ static void
 read_broken(JoorDelivery *delivery, const JoorCall *call,
 			const JoorHttpAnswer *answer)
 {
-	char	   *error = shown(answer->error);
-	bool		accepted = answer->status >= 200 && answer->status < 300;
+	char *error = shown(answer->error);
+	bool  accepted = answer->status >= 200 && answer->status < 300;
 
 	switch (answer->result)
 	{
@@ -259,22 +258,21 @@ read_broken(JoorDelivery *delivery, const JoorCall *call,
 		default:
 			break;
 	}
-	conclude(delivery, JOOR_UNKNOWN,
-			 accepted ? 0 : ERRCODE_CONNECTION_FAILURE,
+	conclude(delivery, JOOR_UNKNOWN, accepted ? 0 : ERRCODE_CONNECTION_FAILURE,
 			 psprintf("%s: %s",
 					  accepted ? "accepted, but the answer broke off"
 							   : "sent, but no answer came",
 					  error));
-	delivery->too_large = answer->result == JOOR_HTTP_TIMEOUT &&
-						  call->nitems > 1;
+	delivery->too_large =
+		answer->result == JOOR_HTTP_TIMEOUT && call->nitems > 1;
 }
 
 /* How many items have that status. */
 static int
 count_status(const JoorDelivery *delivery, int nitems, JoorItemStatus status)
 {
-	int			count = 0;
-	int			i;
+	int count = 0;
+	int i;
 
 	for (i = 0; i < nitems; i++)
 		if (delivery->status[i] == status)
@@ -289,8 +287,8 @@ count_status(const JoorDelivery *delivery, int nitems, JoorItemStatus status)
 static void
 read_items(JoorDelivery *delivery, const JoorCall *call, JoorReply *reply)
 {
-	int			unknown;
-	int			i;
+	int unknown;
+	int i;
 
 	if (reply->has_log && reply->nentries > 0)
 		joor_sku_match(call->items, call->nitems, reply, delivery->status,
@@ -304,19 +302,20 @@ read_items(JoorDelivery *delivery, const JoorCall *call, JoorReply *reply)
 	delivery->rejected = count_status(delivery, call->nitems, JOOR_STATUS_FAIL);
 	unknown = count_status(delivery, call->nitems, JOOR_STATUS_UNKNOWN);
 	if (unknown > 0)
-		conclude(delivery, JOOR_UNKNOWN, 0,
-				 psprintf("the outcome of %d of %d items is unknown%s",
-						  unknown, call->nitems,
-						  delivery->rejected > 0 ? ", others were rejected"
-												 : ""));
+		conclude(
+			delivery, JOOR_UNKNOWN, 0,
+			psprintf("the outcome of %d of %d items is unknown%s", unknown,
+					 call->nitems,
+					 delivery->rejected > 0 ? ", others were rejected" : ""));
 	else if (delivery->rejected == 0)
 		conclude(delivery, JOOR_DELIVERED, 0, NULL);
 	else
 		conclude(delivery,
 				 delivery->rejected == call->nitems ? JOOR_REFUSED
 													: JOOR_PARTLY_REJECTED,
-				 0, psprintf("JOOR rejected %d of %d items",
-							 delivery->rejected, call->nitems));
+				 0,
+				 psprintf("JOOR rejected %d of %d items", delivery->rejected,
+						  call->nitems));
 	if (unknown == 0 && reply->has_sku_count &&
 		reply->sku_count < call->nitems - delivery->rejected)
 		delivery->message = psprintf(
@@ -350,11 +349,11 @@ read_status(JoorDelivery *delivery, const JoorCall *call, int status,
 	{
 		case 401:
 		case 403:
-			conclude(delivery, JOOR_REFUSED,
-					 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
-					 with_comment(psprintf("JOOR refused the token (%d)",
-										   status),
-								  reply));
+			conclude(
+				delivery, JOOR_REFUSED,
+				ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+				with_comment(psprintf("JOOR refused the token (%d)", status),
+							 reply));
 			delivery->stop_reason = delivery->message;
 			return;
 		case 413:
@@ -370,21 +369,20 @@ read_status(JoorDelivery *delivery, const JoorCall *call, int status,
 			return;
 	}
 	if (status >= 500)
-		conclude(delivery, JOOR_FAILED, ERRCODE_CONNECTION_FAILURE,
-				 with_comment(psprintf("JOOR has trouble (%d)", status),
-							  reply));
+		conclude(
+			delivery, JOOR_FAILED, ERRCODE_CONNECTION_FAILURE,
+			with_comment(psprintf("JOOR has trouble (%d)", status), reply));
 	else if (status >= 300 && status < 400)
 	{
 		conclude(delivery, JOOR_REFUSED, ERRCODE_FDW_ERROR,
-				 psprintf("the address is wrong: it redirects (%d)%s%s",
-						  status, location ? " to " : "",
+				 psprintf("the address is wrong: it redirects (%d)%s%s", status,
+						  location ? " to " : "",
 						  location ? shown(location) : ""));
 		delivery->stop_reason = delivery->message;
 	}
 	else
 		conclude(delivery, JOOR_REFUSED, ERRCODE_FDW_ERROR,
-				 with_comment(psprintf("JOOR refused the request (%d)",
-									   status),
+				 with_comment(psprintf("JOOR refused the request (%d)", status),
 							  reply));
 	if (status == 404 && call->operation == JOOR_READ_STYLES)
 		delivery->stop_reason = delivery->message;
@@ -394,7 +392,7 @@ JoorDelivery *
 joor_call_delivery(const JoorCall *call, const JoorHttpAnswer *answer)
 {
 	JoorDelivery *delivery = palloc0(sizeof(JoorDelivery));
-	JoorReply  *reply;
+	JoorReply	 *reply;
 
 	delivery->http_status = answer->status;
 	delivery->sku_count = -1;
@@ -404,8 +402,8 @@ joor_call_delivery(const JoorCall *call, const JoorHttpAnswer *answer)
 	delivery->status = palloc0(sizeof(JoorItemStatus) * (call->nitems + 1));
 	delivery->reason = palloc0(sizeof(char *) * (call->nitems + 1));
 	if (answer->body.len > 0)
-		delivery->answer = outside_text(answer->body.data, answer->body.len,
-										ANSWER_KEPT);
+		delivery->answer =
+			outside_text(answer->body.data, answer->body.len, ANSWER_KEPT);
 	if (answer->result != JOOR_HTTP_ANSWERED)
 	{
 		read_broken(delivery, call, answer);

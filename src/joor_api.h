@@ -39,11 +39,11 @@ typedef enum JoorOperation
 
 typedef struct JoorCall
 {
-	JoorOperation operation;
-	bool		overwrite;	 /* bulk only */
-	bool		dec_pending; /* bulk and SKU */
-	const JoorItem *items;	 /* checked items; none when reading */
-	int			nitems;
+	JoorOperation	   operation;
+	bool			   overwrite;	/* bulk only */
+	bool			   dec_pending; /* bulk and SKU */
+	const JoorItem	  *items;		/* checked items; none when reading */
+	int				   nitems;
 	const JoorPayload *payload; /* bulk only: the complete body */
 } JoorCall;
 
@@ -60,24 +60,24 @@ typedef enum JoorOutcome
 /* Texts are in the server's encoding and hold no secret. */
 typedef struct JoorDelivery
 {
-	JoorOutcome outcome;
-	int			sqlerrcode;	   /* for raising what is no success; 0: success,
+	JoorOutcome		outcome;
+	int				sqlerrcode;	 /* for raising what is no success; 0: success,
 								* perhaps with rejections */
-	int			http_status;   /* 0: none */
-	int64		sku_count;	   /* -1: none */
-	int			rejected;	   /* items with status fail */
-	char	   *log_id;		   /* NULL: none */
-	char	   *message;	   /* NULL: nothing to say */
-	char	   *throttling;	   /* X-Throttling-* headers; NULL: none */
-	char	   *answer;		   /* beginning of the answer; NULL: none */
-	int			retry_after;   /* seconds; -1: not said */
-	int64		duration;	   /* microseconds */
-	bool		free_of_charge; /* nothing reached JOOR */
-	bool		too_large;	   /* a smaller body may get through */
-	char	   *stop_reason;   /* nothing will get through until someone acts;
+	int				http_status; /* 0: none */
+	int64			sku_count;	 /* -1: none */
+	int				rejected;	 /* items with status fail */
+	char		   *log_id;		 /* NULL: none */
+	char		   *message;	 /* NULL: nothing to say */
+	char		   *throttling;	 /* X-Throttling-* headers; NULL: none */
+	char		   *answer;		 /* beginning of the answer; NULL: none */
+	int				retry_after; /* seconds; -1: not said */
+	int64			duration;	 /* microseconds */
+	bool			free_of_charge; /* nothing reached JOOR */
+	bool			too_large;		/* a smaller body may get through */
+	char		   *stop_reason; /* nothing will get through until someone acts;
 								* NULL: no */
-	JoorItemStatus *status;	   /* of each item */
-	char	  **reason;		   /* of each item that failed; may be NULL */
+	JoorItemStatus *status;		 /* of each item */
+	char		  **reason;		 /* of each item that failed; may be NULL */
 } JoorDelivery;
 
 /* As in joor.request: bulk_inventory, sku_inventory, read_styles. */
@@ -87,11 +87,11 @@ extern const char *joor_operation_name(JoorOperation operation);
 extern const char *joor_outcome_name(JoorOutcome outcome);
 
 /* Credits that a call of that operation costs. */
-extern int	joor_operation_credits(JoorOperation operation);
+extern int joor_operation_credits(JoorOperation operation);
 
 /* HTTP method of a call. */
 extern const char *joor_call_method(const JoorAccount *account,
-									const JoorCall *call);
+									const JoorCall	  *call);
 
 /*
  * Address of a call, in the current memory context: without the query string
@@ -108,7 +108,7 @@ extern void joor_call_request(const JoorAccount *account, const JoorCall *call,
  * What an answer means for a call.  Allocated in the current memory context.
  * Throws out of memory only.
  */
-extern JoorDelivery *joor_call_delivery(const JoorCall *call,
+extern JoorDelivery *joor_call_delivery(const JoorCall		 *call,
 										const JoorHttpAnswer *answer);
 
 #endif /* JOOR_JOOR_API_H */

@@ -13,8 +13,11 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 
+#include "launcher.h"
 #include "settings.h"
+#include "wake.h"
 
 PG_MODULE_MAGIC;
 
@@ -24,4 +27,9 @@ void
 _PG_init(void)
 {
 	joor_settings_init();
+	if (process_shared_preload_libraries_in_progress)
+	{
+		joor_wake_init();
+		joor_launcher_init();
+	}
 }

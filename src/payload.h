@@ -43,24 +43,24 @@ typedef enum JoorIdentifierField
 
 typedef struct JoorPayloadStyle
 {
-	JoorFormat	format;
-	JoorJsonShape json_shape;
+	JoorFormat			format;
+	JoorJsonShape		json_shape;
 	JoorIdentifierField identifier;
 } JoorPayloadStyle;
 
 typedef struct JoorPayload
 {
-	StringInfoData body; /* the bytes, complete after joor_payload_end() */
-	int			items;	 /* how many are in it */
+	StringInfoData	 body;	/* the bytes, complete after joor_payload_end() */
+	int				 items; /* how many are in it */
 	JoorPayloadStyle style;
-	Size		limit;	 /* bytes of a body, at most */
+	Size			 limit; /* bytes of a body, at most */
 } JoorPayload;
 
 /* Content-Type of a format: "application/xml" or "application/json". */
 extern const char *joor_format_content_type(JoorFormat format);
 
 /* Allocates the buffer in the current memory context. */
-extern void joor_payload_init(JoorPayload *payload,
+extern void joor_payload_init(JoorPayload			 *payload,
 							  const JoorPayloadStyle *style, Size limit);
 
 /* Starts a new, empty body in the same buffer. */
@@ -81,11 +81,11 @@ extern void joor_payload_end(JoorPayload *payload);
  */
 extern const char *joor_payload_xml_head(void);
 extern const char *joor_payload_xml_tail(void);
-extern void joor_payload_xml_item(StringInfo out, const JoorItem *item,
-								  JoorIdentifierField identifier);
+extern void		   joor_payload_xml_item(StringInfo out, const JoorItem *item,
+										 JoorIdentifierField identifier);
 extern const char *joor_payload_json_head(JoorJsonShape shape);
 extern const char *joor_payload_json_tail(JoorJsonShape shape);
-extern void joor_payload_json_item(StringInfo out, const JoorItem *item,
-								   JoorIdentifierField identifier, bool first);
+extern void		   joor_payload_json_item(StringInfo out, const JoorItem *item,
+										  JoorIdentifierField identifier, bool first);
 
 #endif /* JOOR_PAYLOAD_H */

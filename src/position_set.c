@@ -33,13 +33,13 @@
 
 struct JoorPositionSet
 {
-	MemoryContext context;
-	uint64	   *table; /* NULL once the sort has taken over */
-	uint32		size;  /* places in the table, a power of two */
-	uint32		used;
-	Tuplesortstate *sort; /* NULL until then */
-	bool		repeated; /* found already */
-	uint64		repeated_hash;
+	MemoryContext	context;
+	uint64		   *table; /* NULL once the sort has taken over */
+	uint32			size;  /* places in the table, a power of two */
+	uint32			used;
+	Tuplesortstate *sort;	  /* NULL until then */
+	bool			repeated; /* found already */
+	uint64			repeated_hash;
 };
 
 JoorPositionSet *
@@ -57,7 +57,7 @@ joor_position_set_create(void)
 static bool
 table_insert(uint64 *table, uint32 size, uint64 hash)
 {
-	uint32		place = (uint32) hash & (size - 1);
+	uint32 place = (uint32) hash & (size - 1);
 
 	while (table[place] != 0)
 	{
@@ -72,10 +72,9 @@ table_insert(uint64 *table, uint32 size, uint64 hash)
 static void
 enlarge_table(JoorPositionSet *set)
 {
-	uint32		size = set->size * 2;
-	uint64	   *table = MemoryContextAllocZero(set->context,
-											   sizeof(uint64) * size);
-	uint32		i;
+	uint32	size = set->size * 2;
+	uint64 *table = MemoryContextAllocZero(set->context, sizeof(uint64) * size);
+	uint32	i;
 
 	for (i = 0; i < set->size; i++)
 		if (set->table[i] != 0)
@@ -96,7 +95,7 @@ static void
 switch_to_sort(JoorPositionSet *set)
 {
 	MemoryContext old = MemoryContextSwitchTo(set->context);
-	uint32		i;
+	uint32		  i;
 
 	set->sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid,
 									  false, SORT_MEMORY, NULL, 0);
@@ -135,15 +134,15 @@ joor_position_set_add(JoorPositionSet *set, uint64 hash)
 static void
 search_sort(JoorPositionSet *set)
 {
-	Datum		datum;
-	bool		isnull;
-	uint64		previous = 0;
+	Datum  datum;
+	bool   isnull;
+	uint64 previous = 0;
 
 	tuplesort_performsort(set->sort);
 	while (!set->repeated &&
 		   joor_tuplesort_getdatum(set->sort, &datum, &isnull))
 	{
-		uint64		hash = (uint64) DatumGetInt64(datum);
+		uint64 hash = (uint64) DatumGetInt64(datum);
 
 		if (hash == previous)
 		{

@@ -43,23 +43,22 @@ PG_FUNCTION_INFO_V1(joor_inventory_preview);
 
 typedef struct Preview
 {
-	JoorAccount *account;
-	JoorCall	call;
-	JoorPayload payload;
+	JoorAccount	  *account;
+	JoorCall	   call;
+	JoorPayload	   payload;
 	ReturnSetInfo *result;
-	int			number; /* of requests so far */
+	int			   number; /* of requests so far */
 } Preview;
 
 /* The body as text in the server's encoding. */
 static Datum
 body_text(const StringInfoData *body)
 {
-	char	   *converted = pg_any_to_server(body->data, body->len, PG_UTF8);
-	text	   *result;
+	char *converted = pg_any_to_server(body->data, body->len, PG_UTF8);
+	text *result;
 
 	if (converted == body->data)
-		return PointerGetDatum(cstring_to_text_with_len(body->data,
-														body->len));
+		return PointerGetDatum(cstring_to_text_with_len(body->data, body->len));
 	result = cstring_to_text(converted);
 	pfree(converted);
 	return PointerGetDatum(result);
@@ -69,15 +68,15 @@ body_text(const StringInfoData *body)
 static void
 put_request(Preview *preview)
 {
-	Datum		values[COLUMNS];
-	bool		nulls[COLUMNS] = {false};
+	Datum		 values[COLUMNS];
+	bool		 nulls[COLUMNS] = {false};
 	JoorPayload *payload = &preview->payload;
-	char	   *url = joor_call_url(preview->account, &preview->call, true);
+	char		*url = joor_call_url(preview->account, &preview->call, true);
 
 	joor_payload_end(payload);
 	values[COLUMN_NUMBER] = Int32GetDatum(++preview->number);
-	values[COLUMN_METHOD] = CStringGetTextDatum(
-		joor_call_method(preview->account, &preview->call));
+	values[COLUMN_METHOD] =
+		CStringGetTextDatum(joor_call_method(preview->account, &preview->call));
 	values[COLUMN_URL] = CStringGetTextDatum(url);
 	values[COLUMN_ITEMS] = Int32GetDatum(payload->items);
 	values[COLUMN_BYTES] = Int64GetDatum(payload->body.len);
@@ -92,7 +91,7 @@ put_request(Preview *preview)
 static void
 add_item(void *arg, JoorItem *item)
 {
-	Preview    *preview = arg;
+	Preview		*preview = arg;
 	JoorPayload *payload = &preview->payload;
 
 	if (payload->items < preview->account->max_items &&
@@ -115,11 +114,10 @@ set_format(JoorAccount *account, const char *format)
 	else if (strcmp(format, "json") == 0)
 		account->style.format = JOOR_FORMAT_JSON;
 	else
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for argument \"format\": \"%s\"",
-						format),
-				 errhint("Valid values are: \"xml\", \"json\".")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("invalid value for argument \"format\": \"%s\"",
+							   format),
+						errhint("Valid values are: \"xml\", \"json\".")));
 }
 
 /* Runs the query and makes the rows. */
@@ -128,7 +126,7 @@ preview_query(Preview *preview, const char *query)
 {
 	JoorItemListReader reader = {&preview->account->rules, add_item, NULL,
 								 preview};
-	JoorItemList *list;
+	JoorItemList	  *list;
 
 	joor_payload_init(&preview->payload, &preview->account->style,
 					  preview->account->max_bytes);
@@ -148,17 +146,17 @@ preview_query(Preview *preview, const char *query)
 Datum
 joor_inventory_preview(PG_FUNCTION_ARGS)
 {
-	char	   *query = joor_argument_text(fcinfo, 0, "query");
-	char	   *server = joor_argument_text(fcinfo, 1, "server");
-	Preview		preview = {0};
+	char   *query = joor_argument_text(fcinfo, 0, "query");
+	char   *server = joor_argument_text(fcinfo, 1, "server");
+	Preview preview = {0};
 
 	joor_init_materialized_srf(fcinfo);
 	preview.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	preview.account = joor_account_open(server);
 	preview.call.operation = JOOR_BULK_INVENTORY;
 	preview.call.overwrite = joor_argument_bool(fcinfo, 2, "overwrite");
-	preview.call.dec_pending = PG_ARGISNULL(3) ? preview.account->dec_pending
-											   : PG_GETARG_BOOL(3);
+	preview.call.dec_pending =
+		PG_ARGISNULL(3) ? preview.account->dec_pending : PG_GETARG_BOOL(3);
 	if (!PG_ARGISNULL(4))
 		set_format(preview.account, text_to_cstring(PG_GETARG_TEXT_PP(4)));
 

@@ -35,6 +35,7 @@
 #include "item_report.h"
 #include "overwrite.h"
 #include "recorder.h"
+#include "queue.h"
 #include "request_row.h"
 
 /* Invalid rows are recorded in messages of about this size. */
@@ -44,20 +45,22 @@ PG_FUNCTION_INFO_V1(joor_inventory_push);
 
 typedef struct Push
 {
-	JoorAccount *account;
-	bool		overwrite;
-	bool		dec_pending;
-	bool		report; /* on_failure => 'report' */
+	JoorAccount	  *account;
+	bool		   overwrite;
+	bool		   dec_pending;
+	bool		   report; /* on_failure => 'report' */
 	ReturnSetInfo *result;
-	JoorItemList *list;
-	JoorBatch  *batch;
-	MemoryContext call_context; /* reset after each request */
-	JoorItemReport invalid;		/* not yet recorded */
-	int64		requests;		/* that JOOR took, wholly or in part */
-	int64		handled;		/* items of all requests made */
-	int64		delivered;		/* items that JOOR took */
-	int64		rejected;		/* items that JOOR rejected one by one */
-	bool		ended;			/* by a failure; report mode only */
+	JoorItemList  *list;
+	JoorBatch	  *batch;
+	MemoryContext  call_context; /* reset after each request */
+	JoorItemReport invalid;		 /* not yet recorded */
+	int64		   queued_to;	 /* highest id of the queue before the query */
+	int64		   requests;	 /* that JOOR took, wholly or in part */
+	int64		   handled;		 /* items of all requests made */
+	int64		   delivered;	 /* items that JOOR took */
+	int64		   rejected;	 /* items that JOOR rejected one by one */
+	int64		   unknown;		 /* requests accepted, of unknown outcome */
+	bool		   ended;		 /* by a failure; report mode only */
 } Push;
 
 static bool
@@ -78,7 +81,7 @@ report_failures(const char *on_failure)
 static void
 record_invalid(Push *push)
 {
-	char	   *items = joor_item_report_finish(&push->invalid);
+	char *items = joor_item_report_finish(&push->invalid);
 
 	if (items != NULL)
 		joor_recorder_reject(push->account->serverid, push->account->server,
@@ -91,7 +94,7 @@ record_invalid(Push *push)
 static void
 report_invalid(void *arg, JoorItem *item, const JoorViolation *violation)
 {
-	Push	   *push = arg;
+	Push		  *push = arg;
 	StringInfoData reason;
 
 	initStringInfo(&reason);
@@ -123,7 +126,7 @@ read_items(Push *push, const char *query)
 static char *
 before_failure(const Push *push, int nitems)
 {
-	int64		left = joor_item_list_valid(push->list) - push->handled - nitems;
+	int64 left = joor_item_list_valid(push->list) - push->handled - nitems;
 
 	return psprintf("Before it, " INT64_FORMAT " requests with " INT64_FORMAT
 					" items were delivered; the failed request has %d items, "
@@ -142,8 +145,8 @@ fail(Push *push, const JoorCall *call, const JoorDelivery *delivery, int64 id)
 		joor_call_raise(push->account, delivery, id,
 						before_failure(push, call->nitems));
 	push->handled += call->nitems;
-	push->ended = delivery->outcome != JOOR_REFUSED ||
-				  delivery->stop_reason != NULL;
+	push->ended =
+		delivery->outcome != JOOR_REFUSED || delivery->stop_reason != NULL;
 }
 
 static void
@@ -153,6 +156,7 @@ count_delivery(Push *push, const JoorCall *call, const JoorDelivery *delivery)
 	push->handled += call->nitems;
 	push->delivered += call->nitems - delivery->rejected;
 	push->rejected += delivery->rejected;
+	push->unknown += delivery->outcome == JOOR_UNKNOWN;
 }
 
 /*
@@ -163,18 +167,19 @@ static bool
 make_call(Push *push, const JoorCall *call)
 {
 	JoorDelivery *delivery;
-	int64		id;
-	bool		halve;
+	int64		  id;
+	bool		  halve;
 
 	do
 	{
-		delivery = joor_call_perform(push->account, call, "push", &id);
+		delivery = joor_call_perform(push->account, call, "push",
+									 push->queued_to, &id);
 		joor_request_row_put(push->result, id, call, delivery,
 							 delivery->message);
 	} while (delivery->outcome == JOOR_THROTTLED);
 
-	halve = delivery->too_large && delivery->http_status == 413 &&
-			!push->overwrite;
+	halve =
+		delivery->too_large && delivery->http_status == 413 && !push->overwrite;
 	if (halve)
 		return true;
 	if (delivery->sqlerrcode != 0)
@@ -188,12 +193,11 @@ make_call(Push *push, const JoorCall *call)
 static void
 send_part(Push *push, int from, int count)
 {
-	JoorBatch  *batch = push->batch;
-	JoorCall	call = {JOOR_BULK_INVENTORY, push->overwrite,
-						push->dec_pending,	 batch->items + from,
-						count,				 &batch->payload};
+	JoorBatch *batch = push->batch;
+	JoorCall   call = {JOOR_BULK_INVENTORY, push->overwrite, push->dec_pending,
+					   batch->items + from, count,			 &batch->payload};
 	MemoryContext old;
-	bool		halve;
+	bool		  halve;
 
 	check_stack_depth();
 	if (push->ended)
@@ -228,8 +232,8 @@ send_all(Push *push)
 static void
 say_results(const Push *push)
 {
-	int64		left = joor_item_list_valid(push->list) - push->handled;
-	int64		clamped = joor_item_list_clamped(push->list);
+	int64 left = joor_item_list_valid(push->list) - push->handled;
+	int64 clamped = joor_item_list_clamped(push->list);
 
 	if (left > 0)
 		joor_request_row_put_unsent(push->result, left, "not_sent", 0,
@@ -239,6 +243,14 @@ say_results(const Push *push)
 				(errmsg_plural("%lld negative quantity was sent as 0",
 							   "%lld negative quantities were sent as 0",
 							   clamped, (long long) clamped)));
+	if (push->unknown > 0)
+		ereport(WARNING,
+				(errmsg_plural("JOOR accepted %lld request without saying "
+							   "what became of its items",
+							   "JOOR accepted %lld requests without saying "
+							   "what became of their items",
+							   push->unknown, (long long) push->unknown),
+				 errhint("The answers are in joor.request.")));
 	if (push->rejected > 0)
 		ereport(WARNING,
 				(errmsg_plural("JOOR rejected %lld item",
@@ -253,9 +265,9 @@ say_results(const Push *push)
 Datum
 joor_inventory_push(PG_FUNCTION_ARGS)
 {
-	char	   *query = joor_argument_text(fcinfo, 0, "query");
-	char	   *server = joor_argument_text(fcinfo, 1, "server");
-	Push		push = {0};
+	char *query = joor_argument_text(fcinfo, 0, "query");
+	char *server = joor_argument_text(fcinfo, 1, "server");
+	Push  push = {0};
 
 	push.overwrite = joor_argument_bool(fcinfo, 2, "overwrite");
 	push.report = report_failures(joor_argument_text(fcinfo, 4, "on_failure"));
@@ -263,18 +275,19 @@ joor_inventory_push(PG_FUNCTION_ARGS)
 	push.result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	push.account = joor_account_open(server);
-	push.dec_pending = PG_ARGISNULL(3) ? push.account->dec_pending
-									   : PG_GETARG_BOOL(3);
+	push.dec_pending =
+		PG_ARGISNULL(3) ? push.account->dec_pending : PG_GETARG_BOOL(3);
 	joor_account_lock(push.account);
 	joor_account_authorize(push.account, GetUserId());
 	joor_arming_check(push.account, true);
 
+	push.queued_to = joor_queue_last_id();
+
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	push.batch = joor_batch_create(push.account);
-	push.call_context = AllocSetContextCreate(CurrentMemoryContext,
-											  "joor_inventory call",
-											  ALLOCSET_DEFAULT_SIZES);
+	push.call_context = AllocSetContextCreate(
+		CurrentMemoryContext, "joor_inventory call", ALLOCSET_DEFAULT_SIZES);
 	read_items(&push, query);
 	if (push.overwrite)
 		joor_overwrite_check_items(push.list);

@@ -26,6 +26,7 @@
 #include "argument.h"
 #include "arming.h"
 #include "call.h"
+#include "queue.h"
 #include "request_row.h"
 
 /* The arguments, in the order of the function's declaration. */
@@ -49,14 +50,14 @@ PG_FUNCTION_INFO_V1(joor_inventory_push_sku);
 static void
 set_text(JoorItem *item, JoorFieldId field, FunctionCallInfo fcinfo, int arg)
 {
-	text	   *value;
-	char	   *utf8;
+	text *value;
+	char *utf8;
 
 	if (PG_ARGISNULL(arg))
 		return;
 	value = PG_GETARG_TEXT_PP(arg);
-	utf8 = pg_server_to_any(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value),
-							PG_UTF8);
+	utf8 =
+		pg_server_to_any(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), PG_UTF8);
 	item->value[field].text.data = utf8;
 	item->value[field].text.length = utf8 == VARDATA_ANY(value)
 										 ? (int) VARSIZE_ANY_EXHDR(value)
@@ -92,7 +93,7 @@ read_arguments(FunctionCallInfo fcinfo, JoorItem *item)
 static void
 check_item(JoorItem *item, const JoorAccount *account)
 {
-	JoorViolation violation;
+	JoorViolation  violation;
 	StringInfoData message;
 
 	if (joor_item_check(item, &account->rules, &violation))
@@ -113,8 +114,8 @@ raise_rejection(const JoorAccount *account, JoorDelivery *delivery, int64 id)
 	{
 		delivery->sqlerrcode = ERRCODE_FDW_ERROR;
 		if (delivery->reason[0] != NULL)
-			delivery->message = psprintf("%s: %s", delivery->message,
-										 delivery->reason[0]);
+			delivery->message =
+				psprintf("%s: %s", delivery->message, delivery->reason[0]);
 	}
 	if (delivery->sqlerrcode != 0)
 		joor_call_raise(account, delivery, id, NULL);
@@ -127,12 +128,13 @@ raise_rejection(const JoorAccount *account, JoorDelivery *delivery, int64 id)
 Datum
 joor_inventory_push_sku(PG_FUNCTION_ARGS)
 {
-	JoorAccount *account;
-	JoorItem	item;
-	JoorCall	call = {JOOR_SKU_INVENTORY, false, false, &item, 1, NULL};
-	JoorDelivery *delivery;
+	JoorAccount	  *account;
+	JoorItem	   item;
+	JoorCall	   call = {JOOR_SKU_INVENTORY, false, false, &item, 1, NULL};
+	JoorDelivery  *delivery;
 	ReturnSetInfo *result;
-	int64		id;
+	int64		   queued_to;
+	int64		   id;
 
 	joor_init_materialized_srf(fcinfo);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -149,9 +151,11 @@ joor_inventory_push_sku(PG_FUNCTION_ARGS)
 	joor_account_lock(account);
 	joor_account_authorize(account, GetUserId());
 	joor_arming_check(account, true);
+	queued_to = joor_queue_last_id();
 	do
 	{
-		delivery = joor_call_perform(account, &call, "push_sku", &id);
+		delivery =
+			joor_call_perform(account, &call, "push_sku", queued_to, &id);
 		joor_request_row_put(result, id, &call, delivery, delivery->message);
 	} while (delivery->outcome == JOOR_THROTTLED);
 	raise_rejection(account, delivery, id);

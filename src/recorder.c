@@ -57,7 +57,7 @@
 #define LINGER 1000
 
 /* The session's side; segment is NULL while there is no recorder. */
-static dsm_segment *recorder_segment = NULL;
+static dsm_segment	 *recorder_segment = NULL;
 static shm_mq_handle *recorder_questions = NULL;
 static shm_mq_handle *recorder_answers = NULL;
 
@@ -87,11 +87,11 @@ static dsm_segment *
 create_segment(void)
 {
 	shm_toc_estimator estimator;
-	dsm_segment *segment;
-	shm_toc    *toc;
-	Oid		   *database;
-	shm_mq	   *queue;
-	Size		size;
+	dsm_segment		 *segment;
+	shm_toc			 *toc;
+	Oid				 *database;
+	shm_mq			 *queue;
+	Size			  size;
 
 	shm_toc_initialize_estimator(&estimator);
 	shm_toc_estimate_chunk(&estimator, sizeof(Oid));
@@ -117,7 +117,7 @@ create_segment(void)
 static BackgroundWorkerHandle *
 register_recorder(dsm_segment *segment)
 {
-	BackgroundWorker worker;
+	BackgroundWorker		worker;
 	BackgroundWorkerHandle *handle;
 
 	memset(&worker, 0, sizeof(worker));
@@ -149,15 +149,14 @@ static void
 start_recorder(void)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-	dsm_segment *segment = create_segment();
-	shm_toc    *toc = shm_toc_attach(RECORDER_MAGIC,
-									 dsm_segment_address(segment));
+	dsm_segment	 *segment = create_segment();
+	shm_toc *toc = shm_toc_attach(RECORDER_MAGIC, dsm_segment_address(segment));
 	BackgroundWorkerHandle *handle = register_recorder(segment);
 
 	recorder_questions = shm_mq_attach(
 		shm_toc_lookup(toc, KEY_QUESTIONS, false), segment, handle);
-	recorder_answers = shm_mq_attach(shm_toc_lookup(toc, KEY_ANSWERS, false),
-									 segment, handle);
+	recorder_answers =
+		shm_mq_attach(shm_toc_lookup(toc, KEY_ANSWERS, false), segment, handle);
 	dsm_pin_mapping(segment);
 	recorder_segment = segment;
 	MemoryContextSwitchTo(old);
@@ -167,8 +166,8 @@ start_recorder(void)
 static bool
 exchange(StringInfo question, StringInfo answer)
 {
-	Size		length;
-	void	   *data;
+	Size  length;
+	void *data;
 
 	if (joor_shm_mq_send(recorder_questions, question->len, question->data) !=
 			SHM_MQ_SUCCESS ||
@@ -186,8 +185,8 @@ exchange(StringInfo question, StringInfo answer)
 static void
 ask(StringInfo question, StringInfo answer)
 {
-	bool		answered = false;
-	int			tries;
+	bool answered = false;
+	int	 tries;
 
 	PG_TRY();
 	{
@@ -286,11 +285,11 @@ commit(JoorTables *tables)
 static void
 obey(StringInfo question, StringInfo answer)
 {
-	JoorRequestStart start;
+	JoorRequestStart  start;
 	JoorRequestPermit permit;
 	JoorRequestFinish finish;
-	Oid			serverid;
-	char	   *server;
+	Oid				  serverid;
+	char			 *server;
 
 	switch (pq_getmsgbyte(question))
 	{
@@ -320,9 +319,9 @@ obey(StringInfo question, StringInfo answer)
 static void
 serve(StringInfo question, shm_mq_handle *answers)
 {
-	MemoryContext context = CurrentMemoryContext;
+	MemoryContext  context = CurrentMemoryContext;
 	StringInfoData answer;
-	JoorTables	tables;
+	JoorTables	   tables;
 
 	initStringInfo(&answer);
 	PG_TRY();
@@ -335,7 +334,7 @@ serve(StringInfo question, shm_mq_handle *answers)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData *error;
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
@@ -360,9 +359,9 @@ next_question(shm_mq_handle *questions, StringInfo question)
 {
 	for (;;)
 	{
-		Size		length;
-		void	   *data;
-		int			events;
+		Size		  length;
+		void		 *data;
+		int			  events;
 		shm_mq_result result;
 
 		result = shm_mq_receive(questions, &length, &data, true);
@@ -391,8 +390,8 @@ next_question(shm_mq_handle *questions, StringInfo question)
 static void
 take_leave(void)
 {
-	JoorTables	tables;
-	bool		present;
+	JoorTables tables;
+	bool	   present;
 
 	StartTransactionCommand();
 	present = OidIsValid(get_extension_oid("joor_inventory", true));
@@ -422,12 +421,12 @@ connect_recorder(Oid database)
 void
 joor_recorder_main(Datum main_arg)
 {
-	dsm_segment *segment;
-	shm_toc    *toc;
-	shm_mq	   *queue;
+	dsm_segment	  *segment;
+	shm_toc		  *toc;
+	shm_mq		  *queue;
 	shm_mq_handle *questions;
 	shm_mq_handle *answers;
-	MemoryContext message_context;
+	MemoryContext  message_context;
 	StringInfoData question;
 
 	pqsignal(SIGTERM, die);
@@ -436,7 +435,7 @@ joor_recorder_main(Datum main_arg)
 
 	segment = dsm_attach(DatumGetUInt32(main_arg));
 	if (segment == NULL)
-		proc_exit(0);			/* the session did not wait for us */
+		proc_exit(0); /* the session did not wait for us */
 	dsm_pin_mapping(segment);
 	toc = shm_toc_attach(RECORDER_MAGIC, dsm_segment_address(segment));
 	queue = shm_toc_lookup(toc, KEY_QUESTIONS, false);

@@ -29,7 +29,7 @@
 
 /* As their namesakes in request_log.h. */
 extern void joor_recorder_start(const JoorRequestStart *start,
-								JoorRequestPermit *permit);
+								JoorRequestPermit	   *permit);
 extern void joor_recorder_finish(const JoorRequestFinish *finish);
 extern void joor_recorder_reject(Oid serverid, const char *server,
 								 const char *items);

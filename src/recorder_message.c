@@ -19,7 +19,7 @@
 void
 joor_message_put_text(StringInfo message, const char *text)
 {
-	int			length = text == NULL ? -1 : (int) strlen(text);
+	int length = text == NULL ? -1 : (int) strlen(text);
 
 	pq_sendint32(message, (uint32) length);
 	if (length > 0)
@@ -29,7 +29,7 @@ joor_message_put_text(StringInfo message, const char *text)
 char *
 joor_message_get_text(StringInfo message)
 {
-	int			length = (int) pq_getmsgint(message, 4);
+	int length = (int) pq_getmsgint(message, 4);
 
 	if (length < 0)
 		return NULL;
@@ -79,6 +79,8 @@ joor_message_get_start(StringInfo message, JoorRequestStart *start)
 void
 joor_message_put_finish(StringInfo message, const JoorRequestFinish *finish)
 {
+	int i;
+
 	pq_sendint64(message, finish->id);
 	pq_sendint32(message, finish->serverid);
 	joor_message_put_text(message, finish->server);
@@ -98,11 +100,17 @@ joor_message_put_finish(StringInfo message, const JoorRequestFinish *finish)
 	joor_message_put_text(message, finish->stop_reason);
 	joor_message_put_text(message, finish->configuration);
 	joor_message_put_text(message, finish->items);
+	pq_sendint64(message, finish->superseded_to);
+	pq_sendint32(message, finish->nhashes);
+	for (i = 0; i < finish->nhashes; i++)
+		pq_sendint64(message, finish->hashes[i]);
 }
 
 void
 joor_message_get_finish(StringInfo message, JoorRequestFinish *finish)
 {
+	int i;
+
 	finish->id = pq_getmsgint64(message);
 	finish->serverid = pq_getmsgint(message, 4);
 	finish->server = joor_message_get_text(message);
@@ -122,6 +130,12 @@ joor_message_get_finish(StringInfo message, JoorRequestFinish *finish)
 	finish->stop_reason = joor_message_get_text(message);
 	finish->configuration = joor_message_get_text(message);
 	finish->items = joor_message_get_text(message);
+	finish->superseded_to = pq_getmsgint64(message);
+	finish->nhashes = (int) pq_getmsgint(message, 4);
+	finish->hashes =
+		palloc_extended(sizeof(int64) * (finish->nhashes + 1), MCXT_ALLOC_HUGE);
+	for (i = 0; i < finish->nhashes; i++)
+		finish->hashes[i] = pq_getmsgint64(message);
 }
 
 void
@@ -130,6 +144,7 @@ joor_message_put_permit(StringInfo message, const JoorRequestPermit *permit)
 	pq_sendint64(message, permit->id);
 	pq_sendint64(message, permit->not_before);
 	pq_sendbyte(message, permit->open_rejections);
+	pq_sendbyte(message, permit->queued);
 }
 
 void
@@ -138,6 +153,7 @@ joor_message_get_permit(StringInfo message, JoorRequestPermit *permit)
 	permit->id = pq_getmsgint64(message);
 	permit->not_before = pq_getmsgint64(message);
 	permit->open_rejections = pq_getmsgbyte(message) != 0;
+	permit->queued = pq_getmsgbyte(message) != 0;
 }
 
 void
@@ -151,9 +167,9 @@ joor_message_put_error(StringInfo message, const ErrorData *error)
 void
 joor_message_throw_error(StringInfo message)
 {
-	int			sqlerrcode = (int) pq_getmsgint(message, 4);
-	char	   *text = joor_message_get_text(message);
-	char	   *hint = joor_message_get_text(message);
+	int	  sqlerrcode = (int) pq_getmsgint(message, 4);
+	char *text = joor_message_get_text(message);
+	char *hint = joor_message_get_text(message);
 
 	ereport(ERROR, (errcode(sqlerrcode),
 					errmsg("could not record the request to JOOR"),

@@ -32,22 +32,20 @@ typedef enum JoorMessageType
 } JoorMessageType;
 
 /* Each put has its get; texts that are got are palloc'd. */
-extern void joor_message_put_text(StringInfo message, const char *text);
+extern void	 joor_message_put_text(StringInfo message, const char *text);
 extern char *joor_message_get_text(StringInfo message);
-extern void joor_message_put_start(StringInfo message,
-								   const JoorRequestStart *start);
-extern void joor_message_get_start(StringInfo message,
-								   JoorRequestStart *start);
-extern void joor_message_put_finish(StringInfo message,
+extern void	 joor_message_put_start(StringInfo				message,
+									const JoorRequestStart *start);
+extern void joor_message_get_start(StringInfo message, JoorRequestStart *start);
+extern void joor_message_put_finish(StringInfo				 message,
 									const JoorRequestFinish *finish);
-extern void joor_message_get_finish(StringInfo message,
+extern void joor_message_get_finish(StringInfo		   message,
 									JoorRequestFinish *finish);
-extern void joor_message_put_permit(StringInfo message,
+extern void joor_message_put_permit(StringInfo				 message,
 									const JoorRequestPermit *permit);
-extern void joor_message_get_permit(StringInfo message,
+extern void joor_message_get_permit(StringInfo		   message,
 									JoorRequestPermit *permit);
-extern void joor_message_put_error(StringInfo message,
-								   const ErrorData *error);
+extern void joor_message_put_error(StringInfo message, const ErrorData *error);
 
 /* Throws the error that a message holds, with our words before it. */
 extern void joor_message_throw_error(StringInfo message)

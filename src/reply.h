@@ -31,9 +31,9 @@ typedef enum JoorItemStatus
 
 typedef struct JoorReplyEntry
 {
-	char	   *sku;	/* the SKU data sent, joined by JOOR; NULL: missing */
-	char	   *log_id; /* inventory_log_id; NULL: missing */
-	char	   *reason; /* text of a comment, message, error or reason field
+	char		  *sku; /* the SKU data sent, joined by JOOR; NULL: missing */
+	char		  *log_id; /* inventory_log_id; NULL: missing */
+	char		  *reason; /* text of a comment, message, error or reason field
 						 * of the entry; NULL: missing */
 	JoorItemStatus status;
 } JoorReplyEntry;
@@ -41,16 +41,16 @@ typedef struct JoorReplyEntry
 /* Texts are UTF-8, NUL-terminated, without control characters. */
 typedef struct JoorReply
 {
-	bool		readable;	   /* it is XML or JSON and was read to its end */
-	bool		has_code;
-	bool		success;	   /* no code, or code is 0 */
-	char	   *code;		   /* as text; NULL: missing */
-	char	   *comment;	   /* NULL: missing */
-	char	   *log_id;		   /* NULL: missing */
-	bool		has_sku_count;
-	int64		sku_count;
-	bool		has_log;	   /* there was an inventory_log, perhaps empty */
-	int			nentries;
+	bool			readable; /* it is XML or JSON and was read to its end */
+	bool			has_code;
+	bool			success; /* no code, or code is 0 */
+	char		   *code;	 /* as text; NULL: missing */
+	char		   *comment; /* NULL: missing */
+	char		   *log_id;	 /* NULL: missing */
+	bool			has_sku_count;
+	int64			sku_count;
+	bool			has_log; /* there was an inventory_log, perhaps empty */
+	int				nentries;
 	JoorReplyEntry *entries;
 } JoorReply;
 

@@ -13,9 +13,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "arming.h"
+#include "queue.h"
 #include "request_log.h"
 #include "settings.h"
 #include "tables.h"
@@ -26,19 +28,67 @@
 #define RETRY_AFTER_MIN 1
 #define RETRY_AFTER_MAX 900
 
+void
+joor_request_start_fill(JoorRequestStart *start, const JoorAccount *account,
+						const JoorCall *call, Oid userid, const char *source,
+						int limit)
+{
+	MemSet(start, 0, sizeof(*start));
+	start->serverid = account->serverid;
+	start->server = account->server;
+	start->user_name = GetUserNameFromId(userid, false);
+	start->source = pstrdup(source);
+	start->operation = pstrdup(joor_operation_name(call->operation));
+	start->method = pstrdup(joor_call_method(account, call));
+	start->url = joor_call_url(account, call, false);
+	start->overwrite = call->overwrite;
+	start->dec_pending = call->dec_pending;
+	start->items = call->nitems;
+	start->bytes = call->payload != NULL ? call->payload->body.len : 0;
+	start->credits = joor_operation_credits(call->operation);
+	start->limit = limit;
+	start->window = account->window;
+	start->pid = MyProcPid;
+}
+
+void
+joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
+						 const JoorAccount	*account,
+						 const JoorDelivery *delivery)
+{
+	MemSet(finish, 0, sizeof(*finish));
+	finish->id = id;
+	finish->serverid = account->serverid;
+	finish->server = account->server;
+	finish->outcome = pstrdup(joor_outcome_name(delivery->outcome));
+	finish->http_status = delivery->http_status;
+	finish->sku_count = delivery->sku_count;
+	finish->rejected = delivery->rejected;
+	finish->log_id = delivery->log_id;
+	finish->throttling = delivery->throttling;
+	finish->message = delivery->message;
+	finish->answer = delivery->answer;
+	finish->duration = delivery->duration;
+	finish->free_of_charge = delivery->free_of_charge;
+	finish->throttled = delivery->outcome == JOOR_THROTTLED;
+	finish->retry_after = delivery->retry_after;
+	finish->window = account->window;
+	finish->stop_reason = delivery->stop_reason;
+	finish->configuration = account->configuration;
+}
+
 /* Whatever a sender that is gone left behind is of unknown outcome. */
 static void
 abandon_older(Oid serverid)
 {
-	JoorArgs	args = {0};
+	JoorArgs args = {0};
 
 	joor_args_oid(&args, serverid);
-	joor_tables_execute(
-		"UPDATE joor.request SET outcome = 'unknown',"
-		"  finished_at = pg_catalog.clock_timestamp(),"
-		"  message = 'the sender ended before an answer came'"
-		" WHERE serverid = $1 AND outcome = 'sending'",
-		&args, SPI_OK_UPDATE);
+	joor_tables_execute("UPDATE joor.request SET outcome = 'unknown',"
+						"  finished_at = pg_catalog.clock_timestamp(),"
+						"  message = 'the sender ended before an answer came'"
+						" WHERE serverid = $1 AND outcome = 'sending'",
+						&args, SPI_OK_UPDATE);
 }
 
 /*
@@ -49,8 +99,8 @@ abandon_older(Oid serverid)
 static bool
 must_wait(const JoorRequestStart *start, TimestampTz *not_before)
 {
-	JoorArgs	args = {0};
-	Datum		value;
+	JoorArgs args = {0};
+	Datum	 value;
 
 	joor_args_oid(&args, start->serverid);
 	joor_args_int(&args, start->window);
@@ -81,8 +131,8 @@ must_wait(const JoorRequestStart *start, TimestampTz *not_before)
 static int64
 insert_request(const JoorRequestStart *start)
 {
-	JoorArgs	args = {0};
-	Datum		id;
+	JoorArgs args = {0};
+	Datum	 id;
 
 	joor_args_oid(&args, start->serverid);
 	joor_args_text(&args, start->server);
@@ -112,7 +162,7 @@ insert_request(const JoorRequestStart *start)
 static bool
 has_open_rejections(Oid serverid)
 {
-	JoorArgs	args = {0};
+	JoorArgs args = {0};
 
 	joor_args_oid(&args, serverid);
 	joor_tables_execute("SELECT 1 FROM joor.rejection WHERE serverid = $1"
@@ -126,12 +176,14 @@ joor_request_start(const JoorRequestStart *start, JoorRequestPermit *permit)
 {
 	permit->id = 0;
 	permit->open_rejections = false;
+	permit->queued = false;
 	permit->not_before = 0;
 	abandon_older(start->serverid);
 	if (must_wait(start, &permit->not_before))
 		return;
 	permit->id = insert_request(start);
 	permit->open_rejections = has_open_rejections(start->serverid);
+	permit->queued = joor_queue_has(start->serverid, PG_INT64_MAX);
 }
 
 /*
@@ -142,7 +194,7 @@ joor_request_start(const JoorRequestStart *start, JoorRequestPermit *permit)
 static void
 set_retry_at(const JoorRequestFinish *finish)
 {
-	JoorArgs	args = {0};
+	JoorArgs args = {0};
 
 	joor_args_int(&args, finish->id);
 	joor_args_int(&args, finish->window);
@@ -164,10 +216,23 @@ set_retry_at(const JoorRequestFinish *finish)
 		&args, SPI_OK_UPDATE);
 }
 
+/* What a push delivered, no older entry may overwrite. */
+static void
+supersede(const JoorRequestFinish *finish)
+{
+	int64 *ids =
+		palloc_extended(sizeof(int64) * (finish->nhashes + 1), MCXT_ALLOC_HUGE);
+	int i;
+
+	for (i = 0; i < finish->nhashes; i++)
+		ids[i] = finish->superseded_to;
+	joor_queue_delete(finish->serverid, finish->hashes, ids, finish->nhashes);
+}
+
 void
 joor_request_finish(const JoorRequestFinish *finish)
 {
-	JoorArgs	args = {0};
+	JoorArgs args = {0};
 
 	joor_args_int(&args, finish->id);
 	joor_args_text(&args, finish->outcome);
@@ -188,11 +253,13 @@ joor_request_finish(const JoorRequestFinish *finish)
 		"  credits = CASE WHEN $11 THEN 0 ELSE credits END,"
 		"  finished_at = pg_catalog.clock_timestamp() WHERE id = $1",
 		&args, SPI_OK_UPDATE);
+	if (finish->nhashes > 0)
+		supersede(finish);
 	if (finish->throttled)
 		set_retry_at(finish);
 	if (finish->stop_reason != NULL)
-		joor_arming_stop(finish->serverid, finish->server,
-						 finish->stop_reason, finish->configuration);
+		joor_arming_stop(finish->serverid, finish->server, finish->stop_reason,
+						 finish->configuration);
 	if (finish->items != NULL)
 		joor_rejection_record(finish->serverid, finish->server, finish->id,
 							  finish->items);
@@ -201,22 +268,21 @@ joor_request_finish(const JoorRequestFinish *finish)
 void
 joor_request_abandon(int64 id)
 {
-	JoorArgs	args = {0};
+	JoorArgs args = {0};
 
 	joor_args_int(&args, id);
-	joor_tables_execute(
-		"UPDATE joor.request SET outcome = 'unknown',"
-		"  finished_at = pg_catalog.clock_timestamp(),"
-		"  message = 'the sender ended before an answer came'"
-		" WHERE id = $1 AND outcome = 'sending'",
-		&args, SPI_OK_UPDATE);
+	joor_tables_execute("UPDATE joor.request SET outcome = 'unknown',"
+						"  finished_at = pg_catalog.clock_timestamp(),"
+						"  message = 'the sender ended before an answer came'"
+						" WHERE id = $1 AND outcome = 'sending'",
+						&args, SPI_OK_UPDATE);
 }
 
 void
 joor_rejection_record(Oid serverid, const char *server, int64 request_id,
 					  const char *items)
 {
-	JoorArgs	args = {0};
+	JoorArgs args = {0};
 
 	joor_args_oid(&args, serverid);
 	joor_args_text(&args, server);
@@ -269,7 +335,7 @@ joor_rejection_record(Oid serverid, const char *server, int64 request_id,
 void
 joor_request_expire(void)
 {
-	JoorArgs	args = {0};
+	JoorArgs args = {0};
 
 	joor_args_int(&args, joor_request_retention);
 	joor_args_int(&args, joor_request_max_rows);
@@ -282,9 +348,8 @@ joor_request_expire(void)
 		"   OR $2 > 0 AND id <= (SELECT id FROM joor.request"
 		"       ORDER BY id DESC OFFSET $2 LIMIT 1))",
 		&args, SPI_OK_DELETE);
-	joor_tables_execute(
-		"DELETE FROM joor.rejection WHERE $1 > 0"
-		" AND closed_at < pg_catalog.clock_timestamp()"
-		"    - $1 * interval '1 min'",
-		&args, SPI_OK_DELETE);
+	joor_tables_execute("DELETE FROM joor.rejection WHERE $1 > 0"
+						" AND closed_at < pg_catalog.clock_timestamp()"
+						"    - $1 * interval '1 min'",
+						&args, SPI_OK_DELETE);
 }

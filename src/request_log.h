@@ -26,27 +26,27 @@
 #ifndef JOOR_REQUEST_LOG_H
 #define JOOR_REQUEST_LOG_H
 
-#include "compat.h"
+#include "joor_api.h"
 
 #include "utils/timestamp.h"
 
 typedef struct JoorRequestStart
 {
-	Oid			serverid;
-	char	   *server;
-	char	   *user_name; /* who asked for it */
-	char	   *source;	   /* SQL function, or worker */
-	char	   *operation; /* bulk_inventory, sku_inventory, read_styles */
-	char	   *method;
-	char	   *url; /* without query string */
-	bool		overwrite;
-	bool		dec_pending;
-	int64		items;
-	int64		bytes;	 /* of the body */
-	int64		credits; /* that the call costs */
-	int64		limit;	 /* credits of a window that may be spent */
-	int64		window;	 /* microseconds */
-	int64		pid;	 /* of the sender */
+	Oid	  serverid;
+	char *server;
+	char *user_name; /* who asked for it */
+	char *source;	 /* SQL function, or worker */
+	char *operation; /* bulk_inventory, sku_inventory, read_styles */
+	char *method;
+	char *url; /* without query string */
+	bool  overwrite;
+	bool  dec_pending;
+	int64 items;
+	int64 bytes;   /* of the body */
+	int64 credits; /* that the call costs */
+	int64 limit;   /* credits of a window that may be spent */
+	int64 window;  /* microseconds */
+	int64 pid;	   /* of the sender */
 } JoorRequestStart;
 
 typedef struct JoorRequestPermit
@@ -54,34 +54,53 @@ typedef struct JoorRequestPermit
 	int64		id;				 /* of the started request; 0: not now */
 	TimestampTz not_before;		 /* when to ask again, if not now */
 	bool		open_rejections; /* the account has some: say what passed */
+	bool		queued;			 /* likewise: entries in the queue */
 } JoorRequestPermit;
 
 typedef struct JoorRequestFinish
 {
-	int64		id;
-	Oid			serverid;
-	char	   *server;
-	char	   *outcome;
-	int64		http_status; /* 0: none */
-	int64		sku_count;	 /* -1: none */
-	int64		rejected;
-	char	   *log_id;
-	char	   *throttling;
-	char	   *message;
-	char	   *answer;		   /* beginning of JOOR's answer */
-	int64		duration;	   /* microseconds */
-	bool		free_of_charge; /* it never left, so it cost nothing */
-	bool		throttled;
-	int64		retry_after;   /* seconds to wait after a 429; -1: unknown */
-	int64		window;		   /* microseconds; the wait if it is unknown */
-	char	   *stop_reason;   /* stops the account; NULL: no */
-	char	   *configuration; /* as which it is stopped */
-	char	   *items;		   /* JSON list for joor.rejection; NULL: nothing */
+	int64  id;
+	Oid	   serverid;
+	char  *server;
+	char  *outcome;
+	int64  http_status; /* 0: none */
+	int64  sku_count;	/* -1: none */
+	int64  rejected;
+	char  *log_id;
+	char  *throttling;
+	char  *message;
+	char  *answer;		   /* beginning of JOOR's answer */
+	int64  duration;	   /* microseconds */
+	bool   free_of_charge; /* it never left, so it cost nothing */
+	bool   throttled;
+	int64  retry_after;	  /* seconds to wait after a 429; -1: unknown */
+	int64  window;		  /* microseconds; the wait if it is unknown */
+	char  *stop_reason;	  /* stops the account; NULL: no */
+	char  *configuration; /* as which it is stopped */
+	char  *items;		  /* JSON list for joor.rejection; NULL: nothing */
+	int64  superseded_to; /* a push: entries of its positions up to this
+								* id leave the queue */
+	int	   nhashes;		  /* of these positions */
+	int64 *hashes;
 } JoorRequestFinish;
+
+/*
+ * Fills in what a call of an account is; source: what made it, limit: credits
+ * of a window that it may spend.  Allocated in the current memory context.
+ */
+extern void joor_request_start_fill(JoorRequestStart  *start,
+									const JoorAccount *account,
+									const JoorCall *call, Oid userid,
+									const char *source, int limit);
+
+/* Fills in what became of it; refers to both. */
+extern void joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
+									 const JoorAccount	*account,
+									 const JoorDelivery *delivery);
 
 /* Asks for the credits of a request and, if they are there, starts it. */
 extern void joor_request_start(const JoorRequestStart *start,
-							   JoorRequestPermit *permit);
+							   JoorRequestPermit	  *permit);
 
 /* Records the outcome of a request, and what it says of its items. */
 extern void joor_request_finish(const JoorRequestFinish *finish);

@@ -45,14 +45,14 @@ void
 joor_request_row_put(ReturnSetInfo *result, int64 id, const JoorCall *call,
 					 const JoorDelivery *delivery, const char *message)
 {
-	Datum		values[COLUMNS];
-	bool		nulls[COLUMNS] = {false};
-	Interval	duration = {delivery->duration, 0, 0};
+	Datum	 values[COLUMNS];
+	bool	 nulls[COLUMNS] = {false};
+	Interval duration = {delivery->duration, 0, 0};
 
 	values[COLUMN_ID] = Int64GetDatum(id);
 	values[COLUMN_ITEMS] = Int64GetDatum(call->nitems);
-	values[COLUMN_BYTES] = Int64GetDatum(
-		call->payload != NULL ? call->payload->body.len : 0);
+	values[COLUMN_BYTES] =
+		Int64GetDatum(call->payload != NULL ? call->payload->body.len : 0);
 	values[COLUMN_HTTP_STATUS] = Int32GetDatum(delivery->http_status);
 	nulls[COLUMN_HTTP_STATUS] = delivery->http_status == 0;
 	set_text(values, nulls, COLUMN_OUTCOME,
@@ -71,8 +71,8 @@ joor_request_row_put_unsent(ReturnSetInfo *result, int64 items,
 							const char *outcome, int rejected,
 							const char *message)
 {
-	Datum		values[COLUMNS] = {0};
-	bool		nulls[COLUMNS];
+	Datum values[COLUMNS] = {0};
+	bool  nulls[COLUMNS];
 
 	memset(nulls, true, sizeof(nulls));
 	values[COLUMN_ITEMS] = Int64GetDatum(items);

@@ -19,9 +19,9 @@
 
 /* A row for a request that was made. */
 extern void joor_request_row_put(ReturnSetInfo *result, int64 id,
-								 const JoorCall *call,
+								 const JoorCall		*call,
 								 const JoorDelivery *delivery,
-								 const char *message);
+								 const char			*message);
 
 /* A row for items of which no request was made. */
 extern void joor_request_row_put_unsent(ReturnSetInfo *result, int64 items,

@@ -18,17 +18,16 @@
 
 #include "settings.h"
 
-bool		joor_enabled = true;
-int			joor_request_retention = 30 * 24 * 60;
-int			joor_request_max_rows = 100000;
+bool joor_enabled = true;
+int	 joor_request_retention = 30 * 24 * 60;
+int	 joor_request_max_rows = 100000;
 
 void
 joor_settings_init(void)
 {
-	DefineCustomBoolVariable("joor_inventory.enabled",
-							 "Allows this cluster to send to JOOR.", NULL,
-							 &joor_enabled, true, PGC_SIGHUP, 0, NULL, NULL,
-							 NULL);
+	DefineCustomBoolVariable(
+		"joor_inventory.enabled", "Allows this cluster to send to JOOR.", NULL,
+		&joor_enabled, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"joor_inventory.request_retention",
 		"How long finished requests and closed rejections are kept.",

@@ -19,10 +19,10 @@
 extern bool joor_enabled;
 
 /* request_retention: minutes that a finished request is kept; 0: no limit. */
-extern int	joor_request_retention;
+extern int joor_request_retention;
 
 /* request_max_rows: finished requests kept at most; 0: no limit. */
-extern int	joor_request_max_rows;
+extern int joor_request_max_rows;
 
 /* Defines the parameters; called once from _PG_init(). */
 extern void joor_settings_init(void);

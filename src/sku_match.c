@@ -26,9 +26,9 @@
 
 typedef struct SkuEntry
 {
-	char		key[SKU_KEY_SIZE]; /* reduced SKU, NUL-padded; must be first */
-	int			item;			   /* its index; -1: more than one */
-	int			reply;			   /* index of its entry; -1: none; -2: more
+	char key[SKU_KEY_SIZE]; /* reduced SKU, NUL-padded; must be first */
+	int	 item;				/* its index; -1: more than one */
+	int	 reply;				/* index of its entry; -1: none; -2: more
 									* than one */
 } SkuEntry;
 
@@ -36,7 +36,7 @@ typedef struct SkuEntry
 static int
 append_reduced(char *key, int length, const char *data, int size)
 {
-	int			i;
+	int i;
 
 	for (i = 0; i < size && length < SKU_KEY_SIZE - 1; i++)
 	{
@@ -53,14 +53,14 @@ append_reduced(char *key, int length, const char *data, int size)
 static void
 item_key(const JoorItem *item, char *key)
 {
-	int			length = 0;
-	int			field;
+	int length = 0;
+	int field;
 
 	memset(key, 0, SKU_KEY_SIZE);
 	for (field = JOOR_FIELD_STYLE_NUMBER; field <= JOOR_FIELD_UPC; field++)
 	{
 		const JoorValue *value = &item->value[field];
-		char		number[32];
+		char			 number[32];
 
 		if ((item->sent & JOOR_FIELD_BIT(field)) == 0)
 			continue;
@@ -78,9 +78,9 @@ item_key(const JoorItem *item, char *key)
 static HTAB *
 index_items(const JoorItem *items, int nitems)
 {
-	HASHCTL		info = {0};
-	HTAB	   *table;
-	int			i;
+	HASHCTL info = {0};
+	HTAB   *table;
+	int		i;
 
 	info.keysize = SKU_KEY_SIZE;
 	info.entrysize = sizeof(SkuEntry);
@@ -89,9 +89,9 @@ index_items(const JoorItem *items, int nitems)
 						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	for (i = 0; i < nitems; i++)
 	{
-		char		key[SKU_KEY_SIZE];
-		SkuEntry   *entry;
-		bool		found;
+		char	  key[SKU_KEY_SIZE];
+		SkuEntry *entry;
+		bool	  found;
 
 		item_key(&items[i], key);
 		entry = hash_search(table, key, HASH_ENTER, &found);
@@ -105,7 +105,7 @@ index_items(const JoorItem *items, int nitems)
 static void
 assign_entries(HTAB *table, const JoorReply *reply)
 {
-	int			i;
+	int i;
 
 	for (i = 0; i < reply->nentries; i++)
 	{
@@ -133,9 +133,9 @@ static void
 match_by_sku(const JoorItem *items, int nitems, const JoorReply *reply,
 			 JoorItemStatus *status, char **reason)
 {
-	HTAB	   *table = index_items(items, nitems);
+	HTAB		   *table = index_items(items, nitems);
 	HASH_SEQ_STATUS scan;
-	SkuEntry   *entry;
+	SkuEntry	   *entry;
 
 	assign_entries(table, reply);
 	hash_seq_init(&scan, table);
@@ -150,7 +150,7 @@ void
 joor_sku_match(const JoorItem *items, int nitems, const JoorReply *reply,
 			   JoorItemStatus *status, char **reason)
 {
-	int			i;
+	int i;
 
 	if (reply->nentries != nitems)
 	{

@@ -38,8 +38,8 @@ extension_owner(void)
 
 	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
 				F_NAMEEQ, CStringGetDatum("joor_inventory"));
-	scan = systable_beginscan(relation, ExtensionNameIndexId, true, NULL, 1,
-							  &key);
+	scan =
+		systable_beginscan(relation, ExtensionNameIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
@@ -61,12 +61,10 @@ joor_tables_open(JoorTables *tables)
 {
 	GetUserIdAndSecContext(&tables->userid, &tables->sec_context);
 	SetUserIdAndSecContext(extension_owner(),
-						   tables->sec_context |
-							   SECURITY_LOCAL_USERID_CHANGE);
+						   tables->sec_context | SECURITY_LOCAL_USERID_CHANGE);
 	tables->nest_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 }
@@ -131,11 +129,16 @@ joor_args_null(JoorArgs *args, Oid type)
 }
 
 void
+joor_args_datum(JoorArgs *args, Oid type, Datum value)
+{
+	add_arg(args, type, value, false);
+}
+
+void
 joor_tables_execute(const char *sql, JoorArgs *args, int expected)
 {
-	int			result = SPI_execute_with_args(sql, args->count, args->types,
-											   args->values, args->nulls,
-											   false, 0);
+	int result = SPI_execute_with_args(sql, args->count, args->types,
+									   args->values, args->nulls, false, 0);
 
 	if (result != expected)
 		elog(ERROR, "SPI_execute_with_args returned %s for: %s",
@@ -145,11 +148,11 @@ joor_tables_execute(const char *sql, JoorArgs *args, int expected)
 bool
 joor_tables_value(int column, Datum *value)
 {
-	bool		isnull;
+	bool isnull;
 
 	if (SPI_processed == 0)
 		return false;
-	*value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
-						   column, &isnull);
+	*value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column,
+						   &isnull);
 	return !isnull;
 }

@@ -25,9 +25,9 @@
 
 typedef struct JoorTables
 {
-	Oid			userid;		 /* of the caller */
-	int			sec_context; /* likewise */
-	int			nest_level;	 /* of configuration parameters */
+	Oid userid;		 /* of the caller */
+	int sec_context; /* likewise */
+	int nest_level;	 /* of configuration parameters */
 } JoorTables;
 
 /* Most parameters that a statement has. */
@@ -36,10 +36,10 @@ typedef struct JoorTables
 /* Parameters of a statement, in the order of $1, $2, ... */
 typedef struct JoorArgs
 {
-	int			count;
-	Oid			types[JOOR_TABLES_MAX_ARGS];
-	Datum		values[JOOR_TABLES_MAX_ARGS];
-	char		nulls[JOOR_TABLES_MAX_ARGS];
+	int	  count;
+	Oid	  types[JOOR_TABLES_MAX_ARGS];
+	Datum values[JOOR_TABLES_MAX_ARGS];
+	char  nulls[JOOR_TABLES_MAX_ARGS];
 } JoorArgs;
 
 /* Connects to SPI; errors if the extension is not there. */
@@ -53,6 +53,7 @@ extern void joor_args_bool(JoorArgs *args, bool value);
 extern void joor_args_text(JoorArgs *args, const char *value);
 extern void joor_args_time(JoorArgs *args, TimestampTz value);
 extern void joor_args_null(JoorArgs *args, Oid type);
+extern void joor_args_datum(JoorArgs *args, Oid type, Datum value);
 
 /* Runs a statement and checks its SPI_OK_* result; rows in SPI_processed. */
 extern void joor_tables_execute(const char *sql, JoorArgs *args, int expected);

@@ -27,7 +27,7 @@ only_member(const json_t *object, const char *name)
 static json_t *
 find_items(json_t *root, JsonShape shape)
 {
-	json_t	   *items = only_member(root, "inventory_items");
+	json_t *items = only_member(root, "inventory_items");
 
 	if (shape != JSON_FLAT && json_is_object(items))
 		items = only_member(items, "inventory_item");
@@ -79,7 +79,7 @@ add_item(ItemList *list, json_t *object)
 		return false;
 	}
 	item = item_list_add(list);
-	json_object_foreach (object, name, value)
+	json_object_foreach(object, name, value)
 	{
 		if (!set_field(list, item, name, value))
 			return false;
@@ -92,10 +92,10 @@ body_json_parse(ItemList *list, const char *body, size_t length,
 				JsonShape shape)
 {
 	json_error_t error;
-	json_t	   *root;
-	json_t	   *items;
-	json_t	   *object;
-	size_t		i;
+	json_t		*root;
+	json_t		*items;
+	json_t		*object;
+	size_t		 i;
 
 	if (!utf8_valid(body, length))
 	{
@@ -111,7 +111,7 @@ body_json_parse(ItemList *list, const char *body, size_t length,
 	items = find_items(root, shape);
 	if (items == NULL)
 		item_list_refuse(list, "structure", "no list of items");
-	json_array_foreach (items, i, object)
+	json_array_foreach(items, i, object)
 	{
 		if (!add_item(list, object))
 			break;

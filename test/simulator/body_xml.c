@@ -22,10 +22,10 @@
 typedef struct XmlReader
 {
 	xmlParserCtxtPtr context;
-	ItemList   *list;
-	Item	   *item;  /* the one that is open */
-	int			depth; /* of the open elements */
-	Buffer		text;  /* of the open field */
+	ItemList		*list;
+	Item			*item;	/* the one that is open */
+	int				 depth; /* of the open elements */
+	Buffer			 text;	/* of the open field */
 } XmlReader;
 
 static void
@@ -41,10 +41,9 @@ element_begins(void *user, const xmlChar *name, const xmlChar *prefix,
 			   const xmlChar **namespaces, int attribute_count,
 			   int defaulted_count, const xmlChar **attributes)
 {
-	static const char *const expected[] = {"inventory_items",
-										   "inventory_item"};
-	XmlReader  *reader = user;
-	const char *element = (const char *) name;
+	static const char *const expected[] = {"inventory_items", "inventory_item"};
+	XmlReader				*reader = user;
+	const char				*element = (const char *) name;
 
 	(void) uri;
 	(void) namespaces;
@@ -84,7 +83,7 @@ element_ends(void *user, const xmlChar *name, const xmlChar *prefix,
 static void
 characters(void *user, const xmlChar *text, int length)
 {
-	XmlReader  *reader = user;
+	XmlReader *reader = user;
 
 	if (reader->depth == 3)
 	{
@@ -127,7 +126,7 @@ entity_reference(void *user, const xmlChar *name)
 static void
 parser_error(void *user, xmlErrorPtr error)
 {
-	XmlReader  *reader = user;
+	XmlReader *reader = user;
 
 	item_list_refuse(reader->list, "xml",
 					 error->message ? error->message : "not well-formed");
@@ -138,8 +137,8 @@ static void
 check_declaration(ItemList *list, const char *body, size_t length)
 {
 	static const char begin[] = "<?xml version=\"1.0\"";
-	const char *end = memchr(body, '>', length);
-	char		line[100] = "";
+	const char		 *end = memchr(body, '>', length);
+	char			  line[100] = "";
 
 	if (end == NULL || length < sizeof(begin) ||
 		memcmp(body, begin, sizeof(begin) - 1) != 0)
@@ -166,7 +165,7 @@ body_xml_parse(ItemList *list, const char *body, size_t length)
 							 .processingInstruction = processing_instruction,
 							 .reference = entity_reference,
 							 .serror = parser_error};
-	XmlReader	reader = {.list = list};
+	XmlReader	  reader = {.list = list};
 
 	if (!utf8_valid(body, length))
 	{
@@ -187,7 +186,7 @@ body_xml_parse(ItemList *list, const char *body, size_t length)
 	reader.context->userData = &reader;
 	while (length > 0 && list->rule == NULL)
 	{
-		size_t		piece = length < 1 << 20 ? length : 1 << 20;
+		size_t piece = length < 1 << 20 ? length : 1 << 20;
 
 		xmlParseChunk(reader.context, body, (int) piece, 0);
 		body += piece;

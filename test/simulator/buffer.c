@@ -20,7 +20,7 @@
 static void
 buffer_reserve(Buffer *buffer, size_t more)
 {
-	size_t		wanted = buffer->length + more;
+	size_t wanted = buffer->length + more;
 
 	if (wanted <= buffer->capacity)
 		return;
@@ -45,7 +45,7 @@ buffer_append(Buffer *buffer, const void *data, size_t length)
 void
 buffer_repeat(Buffer *buffer, const char *text, size_t times)
 {
-	size_t		length = strlen(text);
+	size_t length = strlen(text);
 
 	buffer_reserve(buffer, length * times);
 	while (times-- > 0)
@@ -67,7 +67,7 @@ buffer_byte(Buffer *buffer, char byte)
 void
 buffer_integer(Buffer *buffer, int64_t number)
 {
-	char		text[32];
+	char text[32];
 
 	snprintf(text, sizeof(text), "%lld", (long long) number);
 	buffer_text(buffer, text);
@@ -76,8 +76,8 @@ buffer_integer(Buffer *buffer, int64_t number)
 void
 buffer_format(Buffer *buffer, const char *format, ...)
 {
-	va_list		arguments;
-	int			length;
+	va_list arguments;
+	int		length;
 
 	va_start(arguments, format);
 	length = vsnprintf(NULL, 0, format, arguments);
@@ -107,7 +107,7 @@ buffer_json(Buffer *buffer, const char *text)
 	buffer_byte(buffer, '"');
 	while (*text != '\0')
 	{
-		size_t		plain = 0;
+		size_t plain = 0;
 
 		while ((unsigned char) text[plain] >= 0x20 &&
 			   (unsigned char) text[plain] <= highest && text[plain] != '"' &&
@@ -129,7 +129,7 @@ buffer_json(Buffer *buffer, const char *text)
 void
 buffer_json_name(Buffer *buffer, const char *name)
 {
-	char		last = buffer->length ? buffer->data[buffer->length - 1] : '{';
+	char last = buffer->length ? buffer->data[buffer->length - 1] : '{';
 
 	if (last != '{' && last != '[')
 		buffer_byte(buffer, ',');

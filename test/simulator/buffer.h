@@ -19,9 +19,9 @@
 
 typedef struct Buffer
 {
-	char	   *data;
-	size_t		length;
-	size_t		capacity;
+	char  *data;
+	size_t length;
+	size_t capacity;
 } Buffer;
 
 extern void buffer_append(Buffer *buffer, const void *data, size_t length);
@@ -51,6 +51,6 @@ extern void buffer_copy_field(Buffer *buffer, const char *text);
 
 /* Puts a NUL behind the bytes, outside their length, and returns them. */
 extern char *buffer_terminate(Buffer *buffer);
-extern void buffer_free(Buffer *buffer);
+extern void	 buffer_free(Buffer *buffer);
 
 #endif /* SIMULATOR_BUFFER_H */

@@ -23,7 +23,7 @@ utf8_character(const unsigned char *text, size_t left)
 	unsigned char first = text[0];
 	unsigned char low = 0x80;
 	unsigned char high = 0xbf;
-	size_t		length;
+	size_t		  length;
 
 	if (first < 0x80)
 		return first == 0 ? 0 : 1;
@@ -60,12 +60,12 @@ utf8_character(const unsigned char *text, size_t left)
 bool
 utf8_valid(const char *text, size_t length)
 {
-	size_t		at = 0;
+	size_t at = 0;
 
 	while (at < length)
 	{
-		size_t		step = utf8_character((const unsigned char *) text + at,
-										  length - at);
+		size_t step =
+			utf8_character((const unsigned char *) text + at, length - at);
 
 		if (step == 0)
 			return false;
@@ -77,7 +77,7 @@ utf8_valid(const char *text, size_t length)
 size_t
 utf8_length(const char *text)
 {
-	size_t		characters = 0;
+	size_t characters = 0;
 
 	for (; *text != '\0'; text++)
 	{
@@ -94,7 +94,7 @@ base64_encode(Buffer *out, const char *data, size_t length)
 
 	for (size_t i = 0; i < length; i += 3)
 	{
-		uint32_t	group = (uint32_t) bytes[i] << 16;
+		uint32_t group = (uint32_t) bytes[i] << 16;
 
 		if (i + 1 < length)
 			group |= (uint32_t) bytes[i + 1] << 8;
@@ -111,8 +111,8 @@ base64_encode(Buffer *out, const char *data, size_t length)
 bool
 base64_decode(Buffer *out, const char *text)
 {
-	size_t		length = strlen(text);
-	size_t		padding = 0;
+	size_t length = strlen(text);
+	size_t padding = 0;
 
 	if (length % 4 != 0)
 		return false;
@@ -120,8 +120,8 @@ base64_decode(Buffer *out, const char *text)
 		padding++;
 	for (size_t i = 0; i < length; i += 4)
 	{
-		uint32_t	group = 0;
-		size_t		bytes = i + 4 == length ? 3 - padding : 3;
+		uint32_t group = 0;
+		size_t	 bytes = i + 4 == length ? 3 - padding : 3;
 
 		for (size_t j = i; j < i + 4; j++)
 		{
@@ -131,8 +131,8 @@ base64_decode(Buffer *out, const char *text)
 				digit = memchr(base64_alphabet, text[j], 64);
 			if (digit == NULL && j < length - padding)
 				return false;
-			group = group << 6 | (digit ? (uint32_t) (digit - base64_alphabet)
-										: 0);
+			group =
+				group << 6 | (digit ? (uint32_t) (digit - base64_alphabet) : 0);
 		}
 		for (size_t j = 0; j < bytes; j++)
 			buffer_byte(out, (char) (group >> (16 - 8 * j)));
@@ -155,18 +155,18 @@ hexadecimal(char digit)
 bool
 percent_decode(Buffer *out, const char *text, size_t length, bool in_query)
 {
-	size_t		start = out->length;
+	size_t start = out->length;
 
 	for (size_t i = 0; i < length; i++)
 	{
-		char		byte = text[i];
+		char byte = text[i];
 
 		if (byte == '+' && in_query)
 			byte = ' ';
 		else if (byte == '%')
 		{
-			int			high = length - i > 2 ? hexadecimal(text[i + 1]) : -1;
-			int			low = length - i > 2 ? hexadecimal(text[i + 2]) : -1;
+			int high = length - i > 2 ? hexadecimal(text[i + 1]) : -1;
+			int low = length - i > 2 ? hexadecimal(text[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return false;

@@ -21,7 +21,7 @@ extern bool utf8_valid(const char *text, size_t length);
 /* Characters of a valid text. */
 extern size_t utf8_length(const char *text);
 
-extern void base64_encode(Buffer *out, const char *data, size_t length);
+extern void	  base64_encode(Buffer *out, const char *data, size_t length);
 
 /* False when text is not Base64 on one line with its padding. */
 extern bool base64_decode(Buffer *out, const char *text);

@@ -20,11 +20,19 @@
 
 #define LARGEST_INVENTORY 2147483647
 
-const char *const field_names[FIELD_COUNT] = {
-	"upc",		"style_number",	  "style_identifier", "style_id",
-	"color_code", "style_color_id", "size",			  "size_code",
-	"warehouse",  "inventory_date", "inventory",		  "made_to_order",
-	"style_identifer"};
+const char *const field_names[FIELD_COUNT] = {"upc",
+											  "style_number",
+											  "style_identifier",
+											  "style_id",
+											  "color_code",
+											  "style_color_id",
+											  "size",
+											  "size_code",
+											  "warehouse",
+											  "inventory_date",
+											  "inventory",
+											  "made_to_order",
+											  "style_identifer"};
 
 /* Characters of the longest text; 0: not a text. */
 static const unsigned char longest[FIELD_COUNT] = {
@@ -40,10 +48,10 @@ static const unsigned char longest[FIELD_COUNT] = {
 Item *
 item_list_add(ItemList *list)
 {
-	Item	   *item;
+	Item *item;
 
-	list->items = array_grow(list->items, list->count, &list->capacity,
-							 sizeof(Item));
+	list->items =
+		array_grow(list->items, list->count, &list->capacity, sizeof(Item));
 	item = &list->items[list->count++];
 	memset(item, 0, sizeof(*item));
 	return item;
@@ -65,7 +73,7 @@ bool
 item_set(ItemList *list, Item *item, const char *name, size_t name_length,
 		 ValueKind kind, const char *text, size_t length)
 {
-	int			field = field_by_name(name, name_length);
+	int field = field_by_name(name, name_length);
 
 	if (field < 0 || item->text[field] != NULL)
 	{
@@ -168,11 +176,11 @@ read_date(const char *text, uint32_t *date)
 {
 	static const unsigned char days[] = {31, 28, 31, 30, 31, 30,
 										 31, 31, 30, 31, 30, 31};
-	unsigned	number = 0;
-	unsigned	year;
-	unsigned	month;
-	unsigned	day;
-	bool		leap;
+	unsigned				   number = 0;
+	unsigned				   year;
+	unsigned				   month;
+	unsigned				   day;
+	bool					   leap;
 
 	if (strlen(text) != 10 || text[4] != '-' || text[7] != '-')
 		return false;
@@ -236,7 +244,7 @@ static bool
 check_values(Item *item, const ItemRules *rules, const char **rule,
 			 const char **detail)
 {
-	int64_t		id;
+	int64_t id;
 
 	for (int field = 0; field < FIELD_COUNT; field++)
 	{
@@ -276,10 +284,10 @@ static Verdict
 choose_identity(Item *item, const ItemRules *rules, const char **rule,
 				const char **detail)
 {
-	unsigned	present = 0;
-	unsigned	style;
-	unsigned	color;
-	unsigned	size;
+	unsigned present = 0;
+	unsigned style;
+	unsigned color;
+	unsigned size;
 
 	for (int field = 0; field < IDENTITY_FIELDS; field++)
 	{
@@ -315,7 +323,7 @@ Verdict
 item_check(Item *item, const ItemRules *rules, const char **rule,
 		   const char **detail)
 {
-	Verdict		verdict;
+	Verdict verdict;
 
 	verdict = merge_style_identifier(
 		item, (StyleIdentifierField) rules->style_identifier_field, rule,

@@ -57,14 +57,14 @@ typedef enum ValueKind
 
 typedef struct Item
 {
-	const char *text[FIELD_COUNT]; /* NULL: left out */
+	const char	 *text[FIELD_COUNT]; /* NULL: left out */
 	unsigned char kind[FIELD_COUNT];
 
 	/* Worked out by item_check(). */
-	uint32_t	date;		   /* yyyymmdd, 0: none */
-	int64_t		inventory;	   /* meaningless when left out */
-	int			made_to_order; /* -1: left out */
-	uint8_t		identity;	   /* bit of each field of the identity chosen */
+	uint32_t date;			/* yyyymmdd, 0: none */
+	int64_t	 inventory;		/* meaningless when left out */
+	int		 made_to_order; /* -1: left out */
+	uint8_t	 identity;		/* bit of each field of the identity chosen */
 
 	/* Worked out when it is booked. */
 	const char *sku; /* its identity as one string */
@@ -73,10 +73,10 @@ typedef struct Item
 
 typedef struct ItemList
 {
-	Arena		arena;
-	Item	   *items;
-	size_t		count;
-	size_t		capacity;
+	Arena  arena;
+	Item  *items;
+	size_t count;
+	size_t capacity;
 
 	/* Why the body as a whole cannot be read; NULL: it can. */
 	const char *rule;
@@ -94,10 +94,10 @@ typedef enum StyleIdentifierField
 /* How strict an account is. */
 typedef struct ItemRules
 {
-	int			style_identifier_field; /* a StyleIdentifierField */
-	bool		allow_negative;
-	bool		tolerant;				 /* of several identities */
-	bool		made_to_order_inventory; /* demand it there too */
+	int	 style_identifier_field; /* a StyleIdentifierField */
+	bool allow_negative;
+	bool tolerant;				  /* of several identities */
+	bool made_to_order_inventory; /* demand it there too */
 } ItemRules;
 
 /* What becomes of an item, or of the body that carries it. */
@@ -111,7 +111,7 @@ typedef enum Verdict
 
 extern const char *const field_names[FIELD_COUNT];
 
-extern Item *item_list_add(ItemList *list);
+extern Item				*item_list_add(ItemList *list);
 
 /*
  * Sets the field of that name.  False when there is no such field or it is
@@ -127,7 +127,7 @@ extern void item_list_refuse(ItemList *list, const char *rule,
 extern void item_list_free(ItemList *list);
 
 /* On any verdict but VERDICT_FINE, *rule and *detail say what it broke. */
-extern Verdict item_check(Item *item, const ItemRules *rules,
-						  const char **rule, const char **detail);
+extern Verdict item_check(Item *item, const ItemRules *rules, const char **rule,
+						  const char **detail);
 
 #endif /* SIMULATOR_ITEM_H */

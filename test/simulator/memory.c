@@ -37,7 +37,7 @@ out_of_memory(void)
 void *
 must_alloc(size_t size)
 {
-	void	   *memory = calloc(1, size ? size : 1);
+	void *memory = calloc(1, size ? size : 1);
 
 	if (memory == NULL)
 		out_of_memory();
@@ -56,7 +56,7 @@ must_realloc(void *memory, size_t size)
 char *
 must_copy(const char *text)
 {
-	size_t		size = strlen(text) + 1;
+	size_t size = strlen(text) + 1;
 
 	return memcpy(must_alloc(size), text, size);
 }
@@ -73,8 +73,8 @@ array_grow(void *array, size_t count, size_t *capacity, size_t element)
 void *
 arena_alloc(Arena *arena, size_t size)
 {
-	size_t		wanted = ALIGNED(size);
-	void	   *memory;
+	size_t wanted = ALIGNED(size);
+	void  *memory;
 
 	if (arena->blocks == NULL || arena->blocks->size - arena->used < wanted)
 	{
@@ -95,7 +95,7 @@ arena_alloc(Arena *arena, size_t size)
 char *
 arena_copy(Arena *arena, const void *data, size_t length)
 {
-	char	   *copy = arena_alloc(arena, length + 1);
+	char *copy = arena_alloc(arena, length + 1);
 
 	if (length > 0)
 		memcpy(copy, data, length);
@@ -106,9 +106,9 @@ arena_copy(Arena *arena, const void *data, size_t length)
 char *
 arena_format(Arena *arena, const char *format, ...)
 {
-	va_list		arguments;
-	int			length;
-	char	   *text;
+	va_list arguments;
+	int		length;
+	char   *text;
 
 	va_start(arguments, format);
 	length = vsnprintf(NULL, 0, format, arguments);

@@ -16,10 +16,10 @@
 #include <time.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t change; /* of what the lock guards */
-static pthread_once_t change_once = PTHREAD_ONCE_INIT;
-static atomic_bool stopping;
-static atomic_uint releases; /* how often simulator_release() was called */
+static pthread_cond_t  change; /* of what the lock guards */
+static pthread_once_t  change_once = PTHREAD_ONCE_INIT;
+static atomic_bool	   stopping;
+static atomic_uint	   releases; /* how often simulator_release() was called */
 
 /* The condition waits by the clock that clock_monotonic() reads. */
 static void
@@ -115,7 +115,7 @@ uint64_t
 random_number(void)
 {
 	static _Thread_local uint64_t state;
-	uint64_t	mixed;
+	uint64_t					  mixed;
 
 	if (state == 0)
 		state = (uint64_t) clock_epoch() * 2654435761u ^
@@ -130,12 +130,12 @@ void
 random_uuid(char *uuid)
 {
 	static const char digits[] = "0123456789abcdef";
-	uint64_t	bits[2] = {random_number(), random_number()};
-	char	   *out = uuid;
+	uint64_t		  bits[2] = {random_number(), random_number()};
+	char			 *out = uuid;
 
 	for (int i = 0; i < 32; i++)
 	{
-		unsigned	digit = bits[i / 16] >> (i % 16 * 4) & 15;
+		unsigned digit = bits[i / 16] >> (i % 16 * 4) & 15;
 
 		if (i == 8 || i == 12 || i == 16 || i == 20)
 			*out++ = '-';

@@ -41,7 +41,7 @@ extern void simulator_stop(void);
 extern bool simulator_stopping(void);
 
 /* Ends the pauses of the calls that are held; those held later stay. */
-extern void simulator_release(void);
+extern void		simulator_release(void);
 extern unsigned simulator_releases(void);
 
 /* Microseconds: since the epoch, and since some start that never moves. */
@@ -50,6 +50,6 @@ extern int64_t clock_monotonic(void);
 
 /* A number nobody can foresee; not for secrets.  A UUID fills 37 bytes. */
 extern uint64_t random_number(void);
-extern void random_uuid(char *uuid);
+extern void		random_uuid(char *uuid);
 
 #endif /* SIMULATOR_H */

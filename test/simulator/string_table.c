@@ -21,7 +21,7 @@ uint32_t
 hash_bytes(const void *data, size_t length)
 {
 	const unsigned char *bytes = data;
-	uint64_t	hash = UINT64_C(0xcbf29ce484222325);
+	uint64_t			 hash = UINT64_C(0xcbf29ce484222325);
 
 	for (size_t i = 0; i < length; i++)
 		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
@@ -34,7 +34,7 @@ static StringSlot *
 find_slot(StringSlot *slots, size_t capacity, const char *key, size_t length,
 		  uint32_t hash)
 {
-	size_t		at = hash & (capacity - 1);
+	size_t at = hash & (capacity - 1);
 
 	while (slots[at].value != NULL)
 	{

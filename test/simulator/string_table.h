@@ -35,12 +35,12 @@ typedef struct StringTable
 
 extern uint32_t hash_bytes(const void *data, size_t length);
 
-extern void *string_table_get(const StringTable *table, const char *key,
-							  size_t length);
+extern void	   *string_table_get(const StringTable *table, const char *key,
+								 size_t length);
 
 /* Adds the entry, or replaces the value of the one that is there. */
-extern void string_table_put(StringTable *table, const char *key,
-							 size_t length, void *value);
+extern void string_table_put(StringTable *table, const char *key, size_t length,
+							 void *value);
 extern void string_table_clear(StringTable *table);
 
 #endif /* SIMULATOR_STRING_TABLE_H */

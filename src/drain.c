@@ -1,0 +1,618 @@
+/*-------------------------------------------------------------------------
+ *
+ * drain.c
+ *	  Sends what is queued for one account.
+ *
+ * Spending credits: a request after a quiet time goes at once; after it, the
+ * next one waits for as long as a window's writes, evenly spread, are apart.
+ * So the window is never exhausted, and under load each request carries as
+ * much as has gathered.  The ledger of all requests has the last word.
+ *
+ * Refused bodies: a body that JOOR refuses as a whole is tried in halves, the
+ * first half first, until the guilty items stand alone and are rejected.
+ * When refusal follows refusal without any success, it is not the items: the
+ * account is stopped.
+ *
+ * Floor 6.
+ *
+ * IDENTIFICATION
+ *	  src/drain.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "arming.h"
+#include "drain.h"
+#include "drain_state.h"
+#include "item_report.h"
+#include "joor_api.h"
+#include "queue.h"
+#include "request_log.h"
+#include "tables.h"
+
+/* Pauses, in milliseconds. */
+#define PAUSE_LOCKED 200		/* another process sends for the account */
+#define PAUSE_BLOCKED 60000		/* nothing gets through until someone acts */
+#define PAUSE_FAILED 1000		/* the first one after a failure ... */
+#define PAUSE_FAILED_MAX 300000 /* ... doubled each time, up to this one */
+
+/* A part of a refused body; the hashes of its positions. */
+typedef struct Suspects
+{
+	int	   count;
+	int64 *hashes;
+} Suspects;
+
+struct JoorDrain
+{
+	Oid				  serverid;
+	MemoryContext	  context; /* as long as the drain */
+	MemoryContext	  request; /* of one request; reset before the next */
+	TimestampTz		  due;
+	JoorQueueScan	  scan;
+	JoorAccount		 *account;
+	bool			  locked; /* we have the account's lock */
+	JoorQueueBatch	  batch;  /* what the request carries */
+	JoorPayload		  payload;
+	JoorCall		  call;
+	JoorHttpTransfer *transfer; /* NULL: nothing is in flight */
+	int64			  request_id;
+	bool			  open_rejections;
+	int				  max_items; /* that get through; 0: as the account says */
+	bool			  shrunk;	 /* by a time-out, which may pass */
+	int				  failures;	 /* in a row, of JOOR's or the network's */
+	int				  refusals;	 /* in a row, of whole bodies */
+	bool			  probe;	 /* next, ask whether the address is right */
+	List			 *suspects;	 /* of Suspects, the next one first */
+	JoorDrainState	  state;	 /* as joor.drain has it */
+};
+
+JoorDrain *
+joor_drain_create(Oid serverid)
+{
+	JoorDrain *drain = palloc0(sizeof(JoorDrain));
+
+	drain->serverid = serverid;
+	drain->context = CurrentMemoryContext;
+	drain->request = AllocSetContextCreate(
+		CurrentMemoryContext, "joor_inventory drain", ALLOCSET_DEFAULT_SIZES);
+	drain->due = DT_NOBEGIN;
+	return drain;
+}
+
+Oid
+joor_drain_serverid(const JoorDrain *drain)
+{
+	return drain->serverid;
+}
+
+bool
+joor_drain_in_flight(const JoorDrain *drain)
+{
+	return drain->transfer != NULL;
+}
+
+TimestampTz
+joor_drain_due(const JoorDrain *drain)
+{
+	if (drain->transfer != NULL)
+		return joor_http_finished(drain->transfer) ? DT_NOBEGIN : DT_NOEND;
+	return drain->due;
+}
+
+void
+joor_drain_wake(JoorDrain *drain)
+{
+	if (drain->due == DT_NOEND || drain->state.kind == JOOR_DRAIN_BLOCKED)
+		drain->due = DT_NOBEGIN;
+}
+
+/* Steps again after a pause, for that reason. */
+static void
+pause_drain(JoorDrain *drain, long milliseconds, JoorDrainKind kind,
+			const char *reason)
+{
+	drain->due =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
+	joor_drain_state_set(&drain->state, kind, reason, drain->due);
+}
+
+/*
+ * Short transactions.
+ */
+
+static void
+begin(JoorTables *tables)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	joor_tables_open(tables);
+}
+
+static void
+commit(JoorTables *tables)
+{
+	joor_tables_close(tables);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+static void
+unlock_account(JoorDrain *drain)
+{
+	if (drain->locked)
+		joor_account_unlock_session(drain->serverid);
+	drain->locked = false;
+}
+
+/*
+ * Starting a request.
+ */
+
+/* Opens the account as its owner has it, if it may be sent to. */
+static void
+open_account(JoorDrain *drain)
+{
+	drain->account = joor_account_open_owned(drain->serverid);
+	joor_account_authorize(drain->account, drain->account->ownerid);
+	joor_arming_check(drain->account, true);
+}
+
+static int
+batch_limit(const JoorDrain *drain)
+{
+	int limit = drain->account->max_items;
+
+	return drain->max_items > 0 ? Min(limit, drain->max_items) : limit;
+}
+
+/* Entries that break the account's rules leave the queue as rejections. */
+static void
+reject_invalid(JoorDrain *drain)
+{
+	JoorQueueBatch *batch = &drain->batch;
+	JoorItemReport	report;
+	int				kept = 0;
+	int				i;
+
+	joor_item_report_init(&report);
+	for (i = 0; i < batch->count; i++)
+	{
+		JoorViolation  violation;
+		StringInfoData reason;
+
+		if (joor_item_check(&batch->items[i], &drain->account->rules,
+							&violation))
+		{
+			batch->items[kept] = batch->items[i];
+			batch->ids[kept] = batch->ids[i];
+			batch->hashes[kept++] = batch->hashes[i];
+			continue;
+		}
+		initStringInfo(&reason);
+		joor_violation_append(&reason, &violation);
+		joor_item_report_fail(&report, &batch->items[i], "validation",
+							  reason.data);
+		joor_queue_delete(drain->serverid, &batch->hashes[i], &batch->ids[i],
+						  1);
+	}
+	batch->count = kept;
+	if (report.count > 0)
+		joor_rejection_record(drain->serverid, drain->account->server, 0,
+							  joor_item_report_finish(&report));
+}
+
+/* Reads the next entries: of suspects if there are any, else of the queue. */
+static void
+read_batch(JoorDrain *drain)
+{
+	MemSet(&drain->batch, 0, sizeof(drain->batch));
+	while (drain->suspects != NIL && drain->batch.count == 0)
+	{
+		Suspects *suspects = linitial(drain->suspects);
+
+		joor_queue_read_positions(drain->serverid, suspects->hashes,
+								  suspects->count, &drain->batch);
+		reject_invalid(drain);
+		if (drain->batch.count == 0)
+			drain->suspects = list_delete_first(drain->suspects);
+	}
+	while (drain->batch.count == 0)
+	{
+		joor_queue_read(drain->serverid, batch_limit(drain), &drain->scan,
+						&drain->batch);
+		if (drain->batch.count == 0)
+			return;
+		reject_invalid(drain);
+	}
+}
+
+/* Builds the body; what does not fit it waits for the next request. */
+static void
+build_body(JoorDrain *drain)
+{
+	JoorQueueBatch *batch = &drain->batch;
+	int				limit = batch_limit(drain);
+	int				count = 0;
+
+	joor_payload_init(&drain->payload, &drain->account->style,
+					  drain->account->max_bytes);
+	joor_payload_begin(&drain->payload);
+	while (count < batch->count && count < limit &&
+		   joor_payload_add(&drain->payload, &batch->items[count]))
+		count++;
+	joor_payload_end(&drain->payload);
+	batch->count = count;
+	drain->call.operation = JOOR_BULK_INVENTORY;
+	drain->call.overwrite = false;
+	drain->call.dec_pending = batch->dec_pending;
+	drain->call.items = batch->items;
+	drain->call.nitems = count;
+	drain->call.payload = &drain->payload;
+}
+
+/* A call that only asks whether the address is JOOR's. */
+static void
+build_probe(JoorDrain *drain)
+{
+	MemSet(&drain->call, 0, sizeof(drain->call));
+	drain->call.operation = JOOR_READ_STYLES;
+}
+
+/* Asks the ledger, and writes the request row. */
+static bool
+start_request(JoorDrain *drain)
+{
+	JoorAccount		 *account = drain->account;
+	JoorRequestStart  start;
+	JoorRequestPermit permit;
+
+	joor_request_start_fill(&start, account, &drain->call, account->ownerid,
+							"worker", account->credits - account->reserve);
+	joor_request_start(&start, &permit);
+	drain->request_id = permit.id;
+	drain->open_rejections = permit.open_rejections;
+	if (permit.id == 0)
+	{
+		drain->due = permit.not_before;
+		joor_drain_state_set(&drain->state, JOOR_DRAIN_CREDITS, NULL,
+							 permit.not_before);
+	}
+	return permit.id != 0;
+}
+
+/* Reads, builds and starts; true: the request is to be sent. */
+static bool
+prepare_request(JoorDrain *drain)
+{
+	open_account(drain);
+	if (!joor_account_lock_session(drain->serverid))
+	{
+		pause_drain(drain, PAUSE_LOCKED, JOOR_DRAIN_PUSH, NULL);
+		return false;
+	}
+	drain->locked = true;
+	if (drain->probe)
+		build_probe(drain);
+	else
+	{
+		read_batch(drain);
+		if (drain->batch.count == 0)
+		{
+			drain->due = DT_NOEND;
+			joor_drain_state_set(&drain->state, JOOR_DRAIN_EMPTY, NULL, 0);
+			return false;
+		}
+		build_body(drain);
+	}
+	return start_request(drain);
+}
+
+/* The next request waits until a window's writes, evenly spread, allow it. */
+static void
+space_next(JoorDrain *drain)
+{
+	const JoorAccount *account = drain->account;
+	double share = (double) joor_operation_credits(drain->call.operation) /
+				   (account->credits - account->reserve);
+
+	drain->due = GetCurrentTimestamp() + (int64) ceil(account->window * share);
+}
+
+static void
+begin_request(JoorDrain *drain)
+{
+	MemoryContext	old;
+	JoorHttpRequest request;
+	JoorTables		tables;
+	bool			send;
+
+	MemoryContextReset(drain->request);
+	old = MemoryContextSwitchTo(drain->request);
+	begin(&tables);
+	MemoryContextSwitchTo(drain->request);
+	send = prepare_request(drain);
+	if (send)
+	{
+		space_next(drain);
+		joor_drain_state_set(&drain->state, JOOR_DRAIN_SENDING, NULL,
+							 drain->due);
+	}
+	joor_drain_state_save(&drain->state, drain->serverid);
+	commit(&tables);
+	MemoryContextSwitchTo(drain->request);
+	if (send)
+	{
+		joor_call_request(drain->account, &drain->call, &request);
+		drain->transfer = joor_http_begin(&request);
+	}
+	else
+		unlock_account(drain);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Finishing it.
+ */
+
+/* The list for joor.rejection. */
+static char *
+report_items(const JoorDrain *drain, const JoorDelivery *delivery,
+			 bool rejected)
+{
+	JoorItemReport report;
+	int			   i;
+
+	joor_item_report_init(&report);
+	for (i = 0; i < drain->call.nitems; i++)
+	{
+		const JoorItem *item = &drain->call.items[i];
+
+		if (rejected)
+			joor_item_report_fail(&report, item, "joor", delivery->message);
+		else if (delivery->status[i] == JOOR_STATUS_FAIL)
+			joor_item_report_fail(&report, item, "joor", delivery->reason[i]);
+		else if (delivery->status[i] == JOOR_STATUS_PASS &&
+				 drain->open_rejections)
+			joor_item_report_pass(&report, item);
+	}
+	return joor_item_report_finish(&report);
+}
+
+/* The entries of the request are done: delivered, or rejected for good. */
+static void
+delete_batch(JoorDrain *drain)
+{
+	joor_queue_delete(drain->serverid, drain->batch.hashes, drain->batch.ids,
+					  drain->batch.count);
+}
+
+/* The request was of the first suspects: they are done, or replaced. */
+static void
+drop_suspects(JoorDrain *drain)
+{
+	Suspects *suspects;
+
+	if (drain->suspects == NIL)
+		return;
+	suspects = linitial(drain->suspects);
+	drain->suspects = list_delete_first(drain->suspects);
+	pfree(suspects->hashes);
+	pfree(suspects);
+}
+
+static void
+add_suspects(JoorDrain *drain, int from, int count)
+{
+	MemoryContext old = MemoryContextSwitchTo(drain->context);
+	Suspects	 *suspects = palloc(sizeof(Suspects));
+
+	suspects->count = count;
+	suspects->hashes = palloc(sizeof(int64) * count);
+	memcpy(suspects->hashes, drain->batch.hashes + from, sizeof(int64) * count);
+	drain->suspects = lcons(suspects, drain->suspects);
+	MemoryContextSwitchTo(old);
+}
+
+/* More refusals than looking for one guilty item could explain. */
+static bool
+refuses_everything(const JoorDrain *drain)
+{
+	return drain->refusals > 2 * log2(Max(batch_limit(drain), 2)) + 6;
+}
+
+/* JOOR took the body. */
+static void
+conclude_accepted(JoorDrain *drain)
+{
+	if (drain->probe)
+	{
+		drain->probe = false;
+		return;
+	}
+	delete_batch(drain);
+	drop_suspects(drain);
+	drain->failures = 0;
+	drain->refusals = 0;
+	if (drain->shrunk)
+	{
+		drain->max_items *= 2;
+		drain->shrunk = drain->max_items < drain->account->max_items;
+		if (!drain->shrunk)
+			drain->max_items = 0;
+	}
+}
+
+/* JOOR refused the whole body: which item is guilty? */
+static void
+conclude_refused(JoorDrain *drain, const JoorDelivery *delivery,
+				 JoorRequestFinish *finish)
+{
+	int count = drain->batch.count;
+
+	drain->probe = false;
+	drain->refusals++;
+	if (refuses_everything(drain))
+	{
+		finish->stop_reason =
+			psprintf("JOOR refuses every request: %s", delivery->message);
+		return;
+	}
+	if (delivery->http_status == 404 && drain->refusals == 1)
+		drain->probe = true;
+	drop_suspects(drain);
+	if (count == 1)
+	{
+		finish->items = report_items(drain, delivery, true);
+		delete_batch(drain);
+		return;
+	}
+	add_suspects(drain, count / 2, count - count / 2);
+	add_suspects(drain, 0, count / 2);
+}
+
+/* The body is too large, or takes too long: smaller ones from now on. */
+static void
+conclude_too_large(JoorDrain *drain, bool may_pass)
+{
+	drain->max_items = Max(1, drain->batch.count / 2);
+	drain->shrunk = may_pass;
+}
+
+/* JOOR's trouble: a pause that grows, with jitter. */
+static void
+conclude_failed(JoorDrain *drain, const JoorDelivery *delivery)
+{
+	double pause = PAUSE_FAILED * pow(2, Min(drain->failures, 20));
+
+	drain->failures++;
+	pause = Min(pause, PAUSE_FAILED_MAX) * (0.5 + 0.5 * joor_random());
+	if (delivery->too_large)
+		conclude_too_large(drain, true);
+	pause_drain(drain, (long) pause, JOOR_DRAIN_FAILED, delivery->message);
+}
+
+/* What the outcome means for the queue, and for what comes next. */
+static void
+conclude(JoorDrain *drain, const JoorDelivery *delivery,
+		 JoorRequestFinish *finish)
+{
+	if (delivery->stop_reason != NULL)
+		pause_drain(drain, PAUSE_BLOCKED, JOOR_DRAIN_BLOCKED,
+					delivery->stop_reason);
+	else if (delivery->outcome == JOOR_THROTTLED)
+		joor_drain_state_set(&drain->state, JOOR_DRAIN_CREDITS,
+							 delivery->message, drain->due);
+	else if (delivery->sqlerrcode == 0)
+		conclude_accepted(drain);
+	else if (delivery->outcome != JOOR_REFUSED)
+		conclude_failed(drain, delivery);
+	else if (delivery->too_large)
+		conclude_too_large(drain, false);
+	else
+		conclude_refused(drain, delivery, finish);
+	if (finish->stop_reason != NULL && delivery->stop_reason == NULL)
+		pause_drain(drain, PAUSE_BLOCKED, JOOR_DRAIN_BLOCKED,
+					finish->stop_reason);
+	if (drain->state.kind == JOOR_DRAIN_SENDING)
+		joor_drain_state_set(&drain->state, JOOR_DRAIN_SPACING, NULL,
+							 drain->due);
+}
+
+/* Records the outcome; the answer is read in the request's own context. */
+static void
+finish_request(JoorDrain *drain)
+{
+	MemoryContext	  old = MemoryContextSwitchTo(drain->request);
+	JoorHttpAnswer	 *answer = joor_http_end(drain->transfer);
+	JoorDelivery	 *delivery;
+	JoorRequestFinish finish;
+	JoorTables		  tables;
+
+	drain->transfer = NULL;
+	delivery = joor_call_delivery(&drain->call, answer);
+	joor_request_finish_fill(&finish, drain->request_id, drain->account,
+							 delivery);
+	finish.items = report_items(drain, delivery, false);
+	begin(&tables);
+	MemoryContextSwitchTo(drain->request);
+	conclude(drain, delivery, &finish);
+	joor_request_finish(&finish);
+	joor_drain_state_save(&drain->state, drain->serverid);
+	commit(&tables);
+	unlock_account(drain);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Steps.
+ */
+
+/* An error of the account's: remember it, and try again later. */
+static void
+note_error(JoorDrain *drain, MemoryContext context)
+{
+	ErrorData *error;
+	JoorTables tables;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	AbortOutOfAnyTransaction();
+	MemoryContextSwitchTo(context);
+	unlock_account(drain);
+	if (drain->transfer != NULL)
+		(void) joor_http_end(drain->transfer);
+	drain->transfer = NULL;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		drain->due = DT_NOBEGIN;
+	else
+	{
+		if (drain->state.kind != JOOR_DRAIN_BLOCKED ||
+			strcmp(drain->state.reason, error->message) != 0)
+			ereport(LOG, (errmsg("not sending for server %u: %s",
+								 drain->serverid, error->message),
+						  error->detail ? errdetail("%s", error->detail) : 0));
+		pause_drain(drain, PAUSE_BLOCKED, JOOR_DRAIN_BLOCKED, error->message);
+		begin(&tables);
+		joor_drain_state_save(&drain->state, drain->serverid);
+		commit(&tables);
+	}
+	MemoryContextSwitchTo(context);
+	FreeErrorData(error);
+}
+
+void
+joor_drain_step(JoorDrain *drain)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		if (drain->transfer != NULL)
+			finish_request(drain);
+		else
+			begin_request(drain);
+		MemoryContextSwitchTo(context);
+	}
+	PG_CATCH();
+	{
+		note_error(drain, context);
+	}
+	PG_END_TRY();
+}

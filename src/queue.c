@@ -1,0 +1,365 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue.c
+ *	  joor.queue: reading and deleting entries.
+ *
+ * A batch is found in two steps.  Walking the entries of an account in the
+ * order of their ids gives the positions that have waited longest; then the
+ * latest entry of each of them is looked up by the position's hash, so that a
+ * quantity that is outdated already is not sent.  Both go by an index and
+ * cost what the batch costs, however long the queue is.
+ *
+ * Floor 4: the SQL text of joor.queue stands here.
+ *
+ * IDENTIFICATION
+ *	  src/queue.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "queue.h"
+#include "queue_column.h"
+
+/* Entries that a walk reads at a time, and at most for each position. */
+#define WALK_CHUNK 1000
+#define WALK_PER_POSITION 20
+
+/* The columns of an entry's item, in the order of JoorFieldId. */
+#define ITEM_COLUMNS                                                 \
+	"q.id, q.hash, q.dec_pending, q.warehouse, q.inventory_date,"    \
+	" q.style_number, q.style_identifier, q.style_id, q.color_code," \
+	" q.style_color_id, q.size, q.size_code, q.upc, q.inventory,"    \
+	" q.made_to_order"
+
+/* First field's column in ITEM_COLUMNS, counted from 1. */
+#define FIRST_ITEM_COLUMN 4
+
+List *
+joor_queue_servers(void)
+{
+	JoorArgs	  args = {0};
+	MemoryContext context;
+	List		 *servers = NIL;
+	uint64		  i;
+
+	joor_tables_execute(
+		"WITH RECURSIVE s AS ("
+		" (SELECT serverid FROM joor.queue ORDER BY serverid LIMIT 1)"
+		" UNION ALL"
+		" SELECT (SELECT q.serverid FROM joor.queue q"
+		"  WHERE q.serverid > s.serverid ORDER BY q.serverid LIMIT 1)"
+		" FROM s WHERE s.serverid IS NOT NULL)"
+		" SELECT serverid FROM s WHERE serverid IS NOT NULL",
+		&args, SPI_OK_SELECT);
+	context = MemoryContextSwitchTo(TopTransactionContext);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool  isnull;
+		Datum serverid = SPI_getbinval(SPI_tuptable->vals[i],
+									   SPI_tuptable->tupdesc, 1, &isnull);
+
+		servers = lappend_oid(servers, DatumGetObjectId(serverid));
+	}
+	MemoryContextSwitchTo(context);
+	return servers;
+}
+
+/*
+ * Moves the beginning of a scan on.  first_id: the first entry there is now;
+ * 0: none.  last_id: the highest id seen.
+ */
+static void
+advance_scan(JoorQueueScan *scan, int64 first_id, int64 last_id)
+{
+	Snapshot snapshot = GetActiveSnapshot();
+	int64	 done = first_id > 0 ? first_id - 1 : PG_INT64_MAX;
+
+	scan->begin = Max(scan->begin, Min(scan->decided, done));
+	if (TransactionIdIsValid(scan->horizon) &&
+		TransactionIdFollowsOrEquals(snapshot->xmin, scan->horizon))
+	{
+		scan->decided = Max(scan->decided, scan->watched);
+		scan->horizon = InvalidTransactionId;
+	}
+	if (!TransactionIdIsValid(scan->horizon) && last_id > scan->decided)
+	{
+		scan->watched = last_id;
+		scan->horizon = snapshot->xmax;
+	}
+}
+
+/*
+ * Walks the entries from the beginning of the scan until it has found
+ * max_items positions; their hashes, in the order of the walk.
+ */
+static int
+walk(Oid serverid, int max_items, JoorQueueScan *scan, int64 *hashes)
+{
+	HASHCTL info = {0};
+	HTAB   *seen;
+	int64	first_id = 0;
+	int64	last_id = scan->begin;
+	int		count = 0;
+	int		entries = 0;
+
+	info.keysize = sizeof(int64);
+	info.entrysize = sizeof(int64);
+	info.hcxt = CurrentMemoryContext;
+	seen = hash_create("joor_inventory positions", max_items, &info,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (;;)
+	{
+		JoorArgs args = {0};
+		uint64	 i;
+
+		joor_args_oid(&args, serverid);
+		joor_args_int(&args, last_id);
+		joor_args_int(&args, WALK_CHUNK);
+		joor_tables_execute("SELECT id, hash FROM joor.queue"
+							" WHERE serverid = $1 AND id > $2"
+							" ORDER BY serverid, id LIMIT $3",
+							&args, SPI_OK_SELECT);
+		for (i = 0; i < SPI_processed && count < max_items; i++)
+		{
+			HeapTuple tuple = SPI_tuptable->vals[i];
+			bool	  isnull;
+			bool	  found;
+			int64	  hash;
+
+			last_id = DatumGetInt64(
+				SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
+			hash = DatumGetInt64(
+				SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &isnull));
+			if (first_id == 0)
+				first_id = last_id;
+			hash_search(seen, &hash, HASH_ENTER, &found);
+			if (!found)
+				hashes[count++] = hash;
+		}
+		entries += (int) SPI_processed;
+		SPI_freetuptable(SPI_tuptable);
+		if (i < WALK_CHUNK || count == max_items ||
+			entries >= max_items * WALK_PER_POSITION)
+			break;
+	}
+	hash_destroy(seen);
+	advance_scan(scan, first_id, last_id);
+	return count;
+}
+
+/* A column's value as an item has it. */
+static void
+set_field(JoorItem *item, JoorFieldId field, Datum datum)
+{
+	JoorValue *value = &item->value[field];
+	text	  *data;
+	char	  *utf8;
+
+	item->present |= JOOR_FIELD_BIT(field);
+	switch (joor_fields[field].type)
+	{
+		case JOOR_TYPE_DATE:
+			value->date = DatumGetDateADT(datum);
+			return;
+		case JOOR_TYPE_INTEGER:
+			value->integer = DatumGetInt64(datum);
+			return;
+		case JOOR_TYPE_BOOLEAN:
+			value->boolean = DatumGetBool(datum);
+			return;
+		case JOOR_TYPE_TEXT:
+			break;
+	}
+	data = DatumGetTextPCopy(datum);
+	utf8 = pg_server_to_any(VARDATA(data), VARSIZE(data) - VARHDRSZ, PG_UTF8);
+	value->text.data = utf8;
+	value->text.length = utf8 == VARDATA(data)
+							 ? (int) (VARSIZE(data) - VARHDRSZ)
+							 : (int) strlen(utf8);
+}
+
+/* Reads a row of ITEM_COLUMNS into the next place of the batch. */
+static void
+take_entry(JoorQueueBatch *batch, HeapTuple tuple, TupleDesc desc)
+{
+	JoorItem *item = &batch->items[batch->count];
+	bool	  isnull;
+	bool	  dec_pending;
+	int		  field;
+
+	dec_pending = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
+	if (batch->count == 0)
+		batch->dec_pending = dec_pending;
+	if (dec_pending != batch->dec_pending)
+		return; /* for another request */
+	batch->ids[batch->count] =
+		DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+	batch->hashes[batch->count] =
+		DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
+	memset(item, 0, sizeof(*item));
+	for (field = 0; field < JOOR_FIELD_COUNT; field++)
+	{
+		Datum datum =
+			SPI_getbinval(tuple, desc, FIRST_ITEM_COLUMN + field, &isnull);
+
+		if (!isnull)
+			set_field(item, field, datum);
+	}
+	batch->count++;
+}
+
+/* An array parameter of int8. */
+static void
+add_array(JoorArgs *args, const int64 *values, int count)
+{
+	Datum *datums = palloc(sizeof(Datum) * Max(count, 1));
+	int	   i;
+
+	for (i = 0; i < count; i++)
+		datums[i] = Int64GetDatum(values[i]);
+	joor_args_datum(
+		args, INT8ARRAYOID,
+		PointerGetDatum(construct_array(datums, count, INT8OID, sizeof(int64),
+										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
+}
+
+/* Takes all rows of a result, and frees it. */
+static void
+take_entries(JoorQueueBatch *batch, MemoryContext context)
+{
+	Size   count = SPI_processed + 1;
+	uint64 i;
+
+	MemoryContextSwitchTo(context);
+	batch->items = palloc_extended(sizeof(JoorItem) * count, MCXT_ALLOC_HUGE);
+	batch->ids = palloc_extended(sizeof(int64) * count, MCXT_ALLOC_HUGE);
+	batch->hashes = palloc_extended(sizeof(int64) * count, MCXT_ALLOC_HUGE);
+	for (i = 0; i < SPI_processed; i++)
+		take_entry(batch, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+void
+joor_queue_read_positions(Oid serverid, const int64 *hashes, int count,
+						  JoorQueueBatch *batch)
+{
+	MemoryContext context = CurrentMemoryContext;
+	JoorArgs	  args = {0};
+
+	MemSet(batch, 0, sizeof(*batch));
+	if (count == 0)
+		return;
+	joor_args_oid(&args, serverid);
+	add_array(&args, hashes, count);
+	joor_tables_execute(
+		"SELECT " ITEM_COLUMNS
+		" FROM pg_catalog.unnest($2::bigint[]) WITH ORDINALITY AS h(hash, n)"
+		" CROSS JOIN LATERAL (SELECT * FROM joor.queue e"
+		"  WHERE e.serverid = $1 AND e.hash = h.hash"
+		"  ORDER BY e.serverid DESC, e.hash DESC, e.id DESC LIMIT 1) q"
+		" ORDER BY h.n",
+		&args, SPI_OK_SELECT);
+	take_entries(batch, context);
+}
+
+void
+joor_queue_read_rejections(JoorArgs *args, JoorQueueBatch *batch)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	MemSet(batch, 0, sizeof(*batch));
+	joor_tables_execute(
+		"SELECT q.id, 0::bigint, false, q.warehouse, q.inventory_date,"
+		" q.style_number, q.style_identifier, q.style_id, q.color_code,"
+		" q.style_color_id, q.size, q.size_code, q.upc, q.inventory,"
+		" q.made_to_order"
+		" FROM joor.rejection q WHERE q.serverid = $1 AND q.id = ANY ($2)"
+		"  AND q.closed_at IS NULL ORDER BY q.id",
+		args, SPI_OK_SELECT);
+	take_entries(batch, context);
+}
+
+void
+joor_queue_read(Oid serverid, int max_items, JoorQueueScan *scan,
+				JoorQueueBatch *batch)
+{
+	int64 *hashes = palloc(sizeof(int64) * max_items);
+	int	   count = walk(serverid, max_items, scan, hashes);
+
+	joor_queue_read_positions(serverid, hashes, count, batch);
+	pfree(hashes);
+}
+
+void
+joor_queue_delete(Oid serverid, const int64 *hashes, const int64 *ids,
+				  int count)
+{
+	JoorArgs args = {0};
+
+	if (count == 0)
+		return;
+	joor_args_oid(&args, serverid);
+	add_array(&args, hashes, count);
+	add_array(&args, ids, count);
+	joor_tables_execute(
+		"DELETE FROM joor.queue q"
+		" USING ROWS FROM (pg_catalog.unnest($2::bigint[]),"
+		"  pg_catalog.unnest($3::bigint[])) AS d(hash, id)"
+		" WHERE q.serverid = $1 AND q.hash = d.hash AND q.id <= d.id",
+		&args, SPI_OK_DELETE);
+}
+
+int64
+joor_queue_last_id(void)
+{
+	JoorTables tables;
+	JoorArgs   args = {0};
+	Datum	   value;
+	int64	   id = 0;
+
+	joor_tables_open(&tables);
+	joor_tables_execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END"
+						" FROM joor.queue_id_seq",
+						&args, SPI_OK_SELECT);
+	if (joor_tables_value(1, &value))
+		id = DatumGetInt64(value);
+	joor_tables_close(&tables);
+	return id;
+}
+
+bool
+joor_queue_has(Oid serverid, int64 last_id)
+{
+	JoorArgs args = {0};
+
+	joor_args_oid(&args, serverid);
+	joor_args_int(&args, last_id);
+	joor_tables_execute("SELECT 1 FROM joor.queue WHERE serverid = $1"
+						" AND id <= $2 ORDER BY serverid, id LIMIT 1",
+						&args, SPI_OK_SELECT);
+	return SPI_processed > 0;
+}
+
+void
+joor_queue_adopt(Oid serverid, const char *server)
+{
+	JoorArgs args = {0};
+
+	joor_args_oid(&args, serverid);
+	joor_args_text(&args, server);
+	joor_tables_execute("UPDATE joor.queue SET serverid = 0"
+						" WHERE serverid = $1 AND server <> $2",
+						&args, SPI_OK_UPDATE);
+	joor_tables_execute("UPDATE joor.queue SET serverid = $1"
+						" WHERE serverid <> $1 AND server = $2",
+						&args, SPI_OK_UPDATE);
+}

@@ -1,0 +1,299 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.c
+ *	  The background worker that sends what is queued in a database.
+ *
+ * One process serves all accounts of its database: each has a drain, which
+ * is stepped when it is due, when its request has been answered, or when a
+ * commit announced new entries.  In between the worker sleeps, on its latch
+ * and on the sockets of the requests in flight, outside of any transaction.
+ *
+ * A worker with nothing to do leaves after a moment, shorter than the five
+ * seconds for which DROP DATABASE waits for others; the next commit that
+ * queues something starts another one.  It never asks for a restart by its
+ * exit code: the launcher sees to that, with growing pauses.
+ *
+ * Floor 7.
+ *
+ * IDENTIFICATION
+ *	  src/worker.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/extension.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "drain.h"
+#include "http.h"
+#include "queue.h"
+#include "request_log.h"
+#include "settings.h"
+#include "tables.h"
+#include "wake.h"
+#include "worker.h"
+
+/* A worker without work leaves after this time, in milliseconds. */
+#define LINGER 3000
+
+/* How often old requests are deleted, in milliseconds. */
+#define EXPIRE_EVERY (60 * 60 * 1000)
+
+/* Longest sleep, in milliseconds. */
+#define LONGEST_SLEEP 60000
+
+static uint32 idle_wait_event = 0;
+static uint32 answer_wait_event = 0;
+
+/* All drains of this worker. */
+static List *drains = NIL;
+
+/* Where they live. */
+static MemoryContext drain_context = NULL;
+
+/* Since when there has been no work. */
+static TimestampTz idle_since = 0;
+
+static TimestampTz expired_at = 0;
+
+static bool
+extension_is_there(void)
+{
+	bool there;
+
+	StartTransactionCommand();
+	there = OidIsValid(get_extension_oid("joor_inventory", true));
+	CommitTransactionCommand();
+	return there;
+}
+
+/* Claims the database; false: another worker has it. */
+static bool
+enter(void)
+{
+	bool entered;
+
+	StartTransactionCommand();
+	entered = joor_wake_enter();
+	CommitTransactionCommand();
+	return entered;
+}
+
+/*
+ * Drains.
+ */
+
+static JoorDrain *
+find_drain(Oid serverid)
+{
+	MemoryContext old;
+	JoorDrain	 *drain;
+	ListCell	 *cell;
+
+	foreach (cell, drains)
+		if (joor_drain_serverid(lfirst(cell)) == serverid)
+			return lfirst(cell);
+	old = MemoryContextSwitchTo(drain_context);
+	drain = joor_drain_create(serverid);
+	drains = lappend(drains, drain);
+	MemoryContextSwitchTo(old);
+	return drain;
+}
+
+/* Wakes the drain of each account that has entries; false: none has. */
+static bool
+find_work(void)
+{
+	JoorTables tables;
+	List	  *servers;
+	ListCell  *cell;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	joor_tables_open(&tables);
+	servers = joor_queue_servers();
+	foreach (cell, servers)
+		joor_drain_wake(find_drain(lfirst_oid(cell)));
+	joor_tables_close(&tables);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return servers != NIL;
+}
+
+/* Steps the drains that are due; when the next one is. */
+static TimestampTz
+step_drains(bool *in_flight)
+{
+	TimestampTz next = DT_NOEND;
+	ListCell   *cell;
+
+	*in_flight = false;
+	foreach (cell, drains)
+	{
+		JoorDrain *drain = lfirst(cell);
+
+		/* what is in flight is finished even when sending is switched off */
+		while (joor_drain_due(drain) <= GetCurrentTimestamp() &&
+			   (joor_enabled || joor_drain_in_flight(drain)))
+			joor_drain_step(drain);
+		next = Min(next, joor_drain_due(drain));
+		*in_flight |= joor_drain_in_flight(drain);
+	}
+	return next;
+}
+
+/* Old requests go whether there is traffic or not. */
+static void
+expire_requests(void)
+{
+	JoorTables	tables;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!TimestampDifferenceExceeds(expired_at, now, EXPIRE_EVERY))
+		return;
+	expired_at = now;
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	joor_tables_open(&tables);
+	joor_request_expire();
+	joor_tables_close(&tables);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(true);
+}
+
+/*
+ * Sleeping and leaving.
+ */
+
+/* Leaves if there has been no work for a while; does not return then. */
+static void
+maybe_leave(void)
+{
+	bool leave;
+
+	if (!TimestampDifferenceExceeds(idle_since, GetCurrentTimestamp(), LINGER))
+		return;
+	StartTransactionCommand();
+	leave = joor_wake_leave();
+	CommitTransactionCommand();
+	if (!leave)
+		return;
+	if (!find_work())
+		proc_exit(0);
+	joor_wake_stay();
+}
+
+static void
+sleep_until(TimestampTz next, bool in_flight)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	long		wait = LONGEST_SLEEP;
+
+	if (next != DT_NOEND)
+		wait = Min(wait, TimestampDifferenceMilliseconds(now, next));
+	else if (!in_flight)
+		wait = LINGER + 1;
+	if (in_flight)
+	{
+		joor_http_wait(
+			wait, joor_wait_event(&answer_wait_event, "JoorInventoryAnswer"));
+		return;
+	}
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 wait,
+					 joor_wait_event(&idle_wait_event, "JoorInventoryQueue"));
+	ResetLatch(MyLatch);
+}
+
+/* One turn of the loop: look, step, sleep. */
+static void
+turn(void)
+{
+	TimestampTz next;
+	bool		in_flight;
+
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+	joor_wake_acknowledge();
+	if (!extension_is_there())
+		proc_exit(0);
+	(void) find_work();
+	next = step_drains(&in_flight);
+	if (in_flight || next != DT_NOEND)
+		idle_since = GetCurrentTimestamp();
+	else
+	{
+		expire_requests();
+		maybe_leave();
+	}
+	sleep_until(next, in_flight);
+}
+
+/* Turns until an error, a cancel for example, ends one. */
+static void
+turn_safely(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		for (;;)
+			turn();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		EmitErrorReport();
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+		MemoryContextSwitchTo(context);
+	}
+	PG_END_TRY();
+	(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1000,
+					 PG_WAIT_EXTENSION);
+}
+
+void
+joor_worker_main(Datum main_arg)
+{
+	pqsignal(SIGTERM, die);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(main_arg),
+											  InvalidOid, 0);
+	SetConfigOption("lock_timeout", "10s", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET,
+					PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed",
+					PGC_SUSET, PGC_S_OVERRIDE);
+	debug_query_string = "sending what is queued for JOOR";
+	if (!extension_is_there() || !enter())
+		proc_exit(0);
+
+	drain_context = AllocSetContextCreate(
+		TopMemoryContext, "joor_inventory drains", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(drain_context);
+	if (!find_work())
+		idle_since = GetCurrentTimestamp() - INT64CONST(1000) * LINGER;
+	for (;;)
+		turn_safely();
+}
