@@ -123,6 +123,8 @@ CREATE TABLE joor.request
 	bytes bigint NOT NULL,
 	credits integer NOT NULL,
 	pid integer NOT NULL,
+	run bigint,
+	run_items bigint,
 	started_at timestamptz NOT NULL,
 	finished_at timestamptz,
 	duration interval,
@@ -161,6 +163,9 @@ COMMENT ON COLUMN joor.request.bytes IS 'size of the body in bytes';
 COMMENT ON COLUMN joor.request.credits IS
 	'credits it counts for; 0 when it never left';
 COMMENT ON COLUMN joor.request.pid IS 'process that sent it';
+COMMENT ON COLUMN joor.request.run IS
+	'first request of the same push or drain; null: this one is it';
+COMMENT ON COLUMN joor.request.run_items IS 'items of the whole push';
 COMMENT ON COLUMN joor.request.started_at IS 'when it was about to be sent';
 COMMENT ON COLUMN joor.request.finished_at IS 'when its outcome was known';
 COMMENT ON COLUMN joor.request.duration IS 'time of the HTTP transfer';
@@ -562,6 +567,67 @@ COMMENT ON COLUMN joor.status.last_error_message IS 'what was said then';
 COMMENT ON COLUMN joor.status.sending IS 'requests that are being sent';
 COMMENT ON COLUMN joor.status.rejections_open IS
 	'items that were refused and not accepted since';
+
+CREATE VIEW joor.progress AS
+WITH under_way AS (
+	SELECT s.oid AS serverid, s.srvname AS account, l.pid
+	FROM pg_catalog.pg_foreign_server s
+	JOIN pg_catalog.pg_locks l
+		ON l.locktype OPERATOR(pg_catalog.=) 'object'
+		AND l.classid OPERATOR(pg_catalog.=)
+			'pg_catalog.pg_foreign_server'::pg_catalog.regclass
+		AND l.objid OPERATOR(pg_catalog.=) s.oid
+		AND l.objsubid OPERATOR(pg_catalog.=) 1::smallint
+		AND l.granted
+		AND l.database OPERATOR(pg_catalog.=) (
+			SELECT d.oid FROM pg_catalog.pg_database d
+			WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+	UNION
+	SELECT s.serverid, f.srvname, s.pid
+	FROM joor.drain s
+	JOIN pg_catalog.pg_foreign_server f
+		ON f.oid OPERATOR(pg_catalog.=) s.serverid
+	WHERE s.state OPERATOR(pg_catalog.<>) 'empty'
+		AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(s.pid) b
+			WHERE b.backend_type OPERATOR(pg_catalog.=) 'joor_inventory worker')
+)
+SELECT u.account, l.source, u.pid, g.started_at, g.requests,
+	g.items_sent,
+	COALESCE(g.run_items, g.items_sent OPERATOR(pg_catalog.+) (
+		SELECT pg_catalog.count(*) FROM joor.queue q
+		WHERE q.serverid OPERATOR(pg_catalog.=) u.serverid)) AS items_total,
+	g.bytes
+FROM under_way u
+CROSS JOIN LATERAL (
+	SELECT r.source, COALESCE(r.run, r.id) AS run FROM joor.request r
+	WHERE r.serverid OPERATOR(pg_catalog.=) u.serverid
+		AND r.pid OPERATOR(pg_catalog.=) u.pid
+	ORDER BY r.started_at DESC LIMIT 1) l
+CROSS JOIN LATERAL (
+	SELECT pg_catalog.min(r.started_at) AS started_at,
+		pg_catalog.count(*) AS requests,
+		COALESCE(pg_catalog.sum(r.items) FILTER (
+			WHERE r.outcome OPERATOR(pg_catalog.=) ANY
+				('{delivered,partly_rejected,unknown}'::text[])), 0)::bigint
+			AS items_sent,
+		pg_catalog.max(r.run_items) AS run_items,
+		pg_catalog.sum(r.bytes)::bigint AS bytes
+	FROM joor.request r
+	WHERE r.serverid OPERATOR(pg_catalog.=) u.serverid
+		AND r.id OPERATOR(pg_catalog.>=) l.run
+		AND COALESCE(r.run, r.id) OPERATOR(pg_catalog.=) l.run) g;
+COMMENT ON VIEW joor.progress IS
+	'pushes and drains that are under way';
+COMMENT ON COLUMN joor.progress.account IS 'name of the foreign server';
+COMMENT ON COLUMN joor.progress.source IS
+	'what is under way: push, or worker for a drain of the queue';
+COMMENT ON COLUMN joor.progress.pid IS 'the process that sends';
+COMMENT ON COLUMN joor.progress.started_at IS 'when its first request started';
+COMMENT ON COLUMN joor.progress.requests IS 'requests so far';
+COMMENT ON COLUMN joor.progress.items_sent IS 'items that JOOR took so far';
+COMMENT ON COLUMN joor.progress.items_total IS
+	'of how many; for a drain, those sent and those queued now';
+COMMENT ON COLUMN joor.progress.bytes IS 'size of the requests'' bodies';
 
 --
 -- A dump keeps what people have decided; what was sent belongs to this

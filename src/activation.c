@@ -43,11 +43,12 @@ static JoorDelivery *
 test_account(const JoorAccount *account)
 {
 	JoorCall	  call = {JOOR_READ_STYLES, false, false, NULL, 0, NULL};
+	JoorRun		  run = {"activate", 0, 0, 0};
 	JoorDelivery *delivery;
 	int64		  id;
 
 	do
-		delivery = joor_call_perform(account, &call, "activate", 0, &id);
+		delivery = joor_call_perform(account, &call, &run, &id);
 	while (delivery->outcome == JOOR_THROTTLED);
 
 	if (delivery->outcome == JOOR_DELIVERED)

@@ -106,7 +106,7 @@ supersede(JoorRequestFinish *finish, const JoorCall *call,
 
 JoorDelivery *
 joor_call_perform(const JoorAccount *account, const JoorCall *call,
-				  const char *source, int64 queued_to, int64 *id)
+				  JoorRun *run, int64 *request_id)
 {
 	JoorRequestStart  start;
 	JoorRequestPermit permit;
@@ -114,8 +114,10 @@ joor_call_perform(const JoorAccount *account, const JoorCall *call,
 	JoorHttpRequest	  request;
 	JoorDelivery *volatile delivery = NULL;
 
-	joor_request_start_fill(&start, account, call, GetUserId(), source,
+	joor_request_start_fill(&start, account, call, GetUserId(), run->source,
 							account->credits);
+	start.run = run->id;
+	start.run_items = run->items;
 	joor_call_request(account, call, &request);
 	get_permit(account, &start, &permit);
 	PG_TRY();
@@ -126,7 +128,7 @@ joor_call_perform(const JoorAccount *account, const JoorCall *call,
 
 		delivery = joor_call_delivery(call, answer);
 		joor_request_finish_fill(&finish, permit.id, account, delivery);
-		finish.superseded_to = queued_to;
+		finish.superseded_to = run->queued_to;
 		if (permit.queued && delivery->sqlerrcode == 0)
 			supersede(&finish, call, delivery);
 		finish.items = report_items(call, delivery, permit.open_rejections);
@@ -138,7 +140,9 @@ joor_call_perform(const JoorAccount *account, const JoorCall *call,
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	*id = permit.id;
+	*request_id = permit.id;
+	if (run->id == 0)
+		run->id = permit.id;
 	return delivery;
 }
 

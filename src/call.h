@@ -19,16 +19,25 @@
 
 #include "joor_api.h"
 
+/* Calls that belong together: those of one push. */
+typedef struct JoorRun
+{
+	const char *source;	   /* the SQL function, as joor.request shows it */
+	int64		id;		   /* of its first request; 0: none yet */
+	int64		items;	   /* of all its requests */
+	int64		queued_to; /* entries of its items up to this id of the queue
+							* are superseded by what JOOR takes */
+} JoorRun;
+
 /*
- * Makes one call.  source: the SQL function, as joor.request shows it; id:
- * that of the request row.  Entries of the items that were queued up to the
- * id queued_to are superseded by it.  What JOOR or the network did is in the delivery;
- * errors are those of the recorder and a cancel, after which the request is
- * recorded as unknown.  Allocated in the current memory context.
+ * Makes one call.  request_id: that of its row in joor.request.  What JOOR or
+ * the network did is in the delivery; errors are those of the recorder and a
+ * cancel, after which the request is recorded as unknown.  Allocated in the
+ * current memory context.
  */
 extern JoorDelivery *joor_call_perform(const JoorAccount *account,
-									   const JoorCall *call, const char *source,
-									   int64 queued_to, int64 *id);
+									   const JoorCall *call, JoorRun *run,
+									   int64 *request_id);
 
 /*
  * Raises what a delivery says (its sqlerrcode is not 0).  detail: what was

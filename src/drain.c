@@ -68,6 +68,7 @@ struct JoorDrain
 	JoorCall		  call;
 	JoorHttpTransfer *transfer; /* NULL: nothing is in flight */
 	int64			  request_id;
+	int64			  run; /* first request since there was nothing to send */
 	bool			  open_rejections;
 	int				  max_items; /* that get through; 0: as the account says */
 	bool			  shrunk;	 /* by a time-out, which may pass */
@@ -284,8 +285,11 @@ start_request(JoorDrain *drain)
 
 	joor_request_start_fill(&start, account, &drain->call, account->ownerid,
 							"worker", account->credits - account->reserve);
+	start.run = drain->run;
 	joor_request_start(&start, &permit);
 	drain->request_id = permit.id;
+	if (drain->run == 0)
+		drain->run = permit.id;
 	drain->open_rejections = permit.open_rejections;
 	if (permit.id == 0)
 	{
@@ -315,6 +319,7 @@ prepare_request(JoorDrain *drain)
 		if (drain->batch.count == 0)
 		{
 			drain->due = DT_NOEND;
+			drain->run = 0;
 			joor_drain_state_set(&drain->state, JOOR_DRAIN_EMPTY, NULL, 0);
 			return false;
 		}

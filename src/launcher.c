@@ -187,12 +187,16 @@ start_wanted(List **databases, long sleep)
 	ListCell *cell;
 	Oid		  database;
 	int		  index = 0;
+	bool	  left;
 
 	foreach (cell, *databases)
 	{
 		long rest = start_worker(lfirst_oid(cell));
 
-		if (rest > 0)
+		/* the pause is for workers that end against their will */
+		if (rest == 0)
+			find_launch(lfirst_oid(cell))->pause = 0;
+		else
 		{
 			later = lappend_oid(later, lfirst_oid(cell));
 			sleep = Min(sleep, rest);
@@ -200,9 +204,13 @@ start_wanted(List **databases, long sleep)
 	}
 	list_free(*databases);
 	*databases = later;
-	while (OidIsValid(database = joor_wake_next_wanted(&index)))
+	while (OidIsValid(database = joor_wake_next_wanted(&index, &left)))
 	{
-		long rest = start_worker(database);
+		long rest;
+
+		if (left)
+			find_launch(database)->pause = 0;
+		rest = start_worker(database);
 
 		if (rest > 0)
 			sleep = Min(sleep, rest);

@@ -54,13 +54,13 @@ typedef struct Push
 	JoorBatch	  *batch;
 	MemoryContext  call_context; /* reset after each request */
 	JoorItemReport invalid;		 /* not yet recorded */
-	int64		   queued_to;	 /* highest id of the queue before the query */
-	int64		   requests;	 /* that JOOR took, wholly or in part */
-	int64		   handled;		 /* items of all requests made */
-	int64		   delivered;	 /* items that JOOR took */
-	int64		   rejected;	 /* items that JOOR rejected one by one */
-	int64		   unknown;		 /* requests accepted, of unknown outcome */
-	bool		   ended;		 /* by a failure; report mode only */
+	JoorRun		   run;
+	int64		   requests;  /* that JOOR took, wholly or in part */
+	int64		   handled;	  /* items of all requests made */
+	int64		   delivered; /* items that JOOR took */
+	int64		   rejected;  /* items that JOOR rejected one by one */
+	int64		   unknown;	  /* requests accepted, of unknown outcome */
+	bool		   ended;	  /* by a failure; report mode only */
 } Push;
 
 static bool
@@ -172,8 +172,7 @@ make_call(Push *push, const JoorCall *call)
 
 	do
 	{
-		delivery = joor_call_perform(push->account, call, "push",
-									 push->queued_to, &id);
+		delivery = joor_call_perform(push->account, call, &push->run, &id);
 		joor_request_row_put(push->result, id, call, delivery,
 							 delivery->message);
 	} while (delivery->outcome == JOOR_THROTTLED);
@@ -281,7 +280,8 @@ joor_inventory_push(PG_FUNCTION_ARGS)
 	joor_account_authorize(push.account, GetUserId());
 	joor_arming_check(push.account, true);
 
-	push.queued_to = joor_queue_last_id();
+	push.run.source = "push";
+	push.run.queued_to = joor_queue_last_id();
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -289,6 +289,7 @@ joor_inventory_push(PG_FUNCTION_ARGS)
 	push.call_context = AllocSetContextCreate(
 		CurrentMemoryContext, "joor_inventory call", ALLOCSET_DEFAULT_SIZES);
 	read_items(&push, query);
+	push.run.items = joor_item_list_valid(push.list);
 	if (push.overwrite)
 		joor_overwrite_check_items(push.list);
 	send_all(&push);

@@ -133,7 +133,7 @@ joor_inventory_push_sku(PG_FUNCTION_ARGS)
 	JoorCall	   call = {JOOR_SKU_INVENTORY, false, false, &item, 1, NULL};
 	JoorDelivery  *delivery;
 	ReturnSetInfo *result;
-	int64		   queued_to;
+	JoorRun		   run = {"push_sku", 0, 1, 0};
 	int64		   id;
 
 	joor_init_materialized_srf(fcinfo);
@@ -151,11 +151,10 @@ joor_inventory_push_sku(PG_FUNCTION_ARGS)
 	joor_account_lock(account);
 	joor_account_authorize(account, GetUserId());
 	joor_arming_check(account, true);
-	queued_to = joor_queue_last_id();
+	run.queued_to = joor_queue_last_id();
 	do
 	{
-		delivery =
-			joor_call_perform(account, &call, "push_sku", queued_to, &id);
+		delivery = joor_call_perform(account, &call, &run, &id);
 		joor_request_row_put(result, id, &call, delivery, delivery->message);
 	} while (delivery->outcome == JOOR_THROTTLED);
 	raise_rejection(account, delivery, id);

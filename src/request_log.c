@@ -147,12 +147,14 @@ insert_request(const JoorRequestStart *start)
 	joor_args_int(&args, start->bytes);
 	joor_args_int(&args, start->credits);
 	joor_args_int(&args, start->pid);
+	joor_args_int(&args, start->run);
+	joor_args_int(&args, start->run_items);
 	joor_tables_execute(
 		"INSERT INTO joor.request (serverid, server, user_name, source,"
 		"  operation, method, url, overwrite, dec_pending, items, bytes,"
-		"  credits, pid, outcome, started_at)"
+		"  credits, pid, run, run_items, outcome, started_at)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-		"  'sending', pg_catalog.clock_timestamp()) RETURNING id",
+		"  NULLIF($14, 0), NULLIF($15, 0), 'sending', pg_catalog.clock_timestamp()) RETURNING id",
 		&args, SPI_OK_INSERT_RETURNING);
 	if (!joor_tables_value(1, &id))
 		elog(ERROR, "a request got no id");

@@ -42,11 +42,13 @@ typedef struct JoorRequestStart
 	bool  overwrite;
 	bool  dec_pending;
 	int64 items;
-	int64 bytes;   /* of the body */
-	int64 credits; /* that the call costs */
-	int64 limit;   /* credits of a window that may be spent */
-	int64 window;  /* microseconds */
-	int64 pid;	   /* of the sender */
+	int64 bytes;	 /* of the body */
+	int64 credits;	 /* that the call costs */
+	int64 limit;	 /* credits of a window that may be spent */
+	int64 window;	 /* microseconds */
+	int64 pid;		 /* of the sender */
+	int64 run;		 /* first request of the same push or drain; 0: itself */
+	int64 run_items; /* of all of these; 0: not known */
 } JoorRequestStart;
 
 typedef struct JoorRequestPermit

@@ -49,6 +49,7 @@ typedef struct WakeSlot
 	int	 pid;	   /* of its worker; 0: none */
 	bool wanted;   /* there is work that the worker has not seen */
 	bool held;	   /* joor.stop_worker(): none until start_worker() */
+	bool left;	   /* its last worker took its leave */
 } WakeSlot;
 
 typedef struct WakeShared
@@ -416,7 +417,10 @@ joor_wake_leave(void)
 	if (slot != NULL && slot->wanted)
 		leave = false;
 	else if (slot != NULL)
+	{
 		slot->pid = 0;
+		slot->left = true;
+	}
 	SpinLockRelease(&shared->mutex);
 	return leave;
 }
@@ -465,7 +469,7 @@ joor_wake_launcher(void)
 }
 
 Oid
-joor_wake_next_wanted(int *index)
+joor_wake_next_wanted(int *index, bool *left)
 {
 	Oid database = InvalidOid;
 
@@ -475,7 +479,11 @@ joor_wake_next_wanted(int *index)
 		WakeSlot *slot = &shared->slots[(*index)++];
 
 		if (slot->wanted && slot->pid == 0 && !slot->held)
+		{
 			database = slot->database;
+			*left = slot->left;
+			slot->left = false;
+		}
 	}
 	SpinLockRelease(&shared->mutex);
 	return database;

@@ -77,10 +77,11 @@ extern void joor_wake_acknowledge(void);
 
 /*
  * The launcher's side: announces itself, and goes through the databases that
- * want a worker; *index begins at 0; InvalidOid: no more.
+ * want a worker; *index begins at 0; InvalidOid: no more.  left: the last one
+ * took its leave, so that there is no reason to wait with another.
  */
 extern void joor_wake_launcher(void);
-extern Oid	joor_wake_next_wanted(int *index);
+extern Oid	joor_wake_next_wanted(int *index, bool *left);
 
 /* Registers a worker for a database, with the launcher as its parent. */
 extern bool joor_wake_register_worker(Oid					   database,

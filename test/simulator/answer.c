@@ -162,8 +162,10 @@ json_envelope(Buffer *body, const Envelope *envelope)
 	}
 	json_response(body, envelope);
 	if (envelope->items != NULL && style->sku_count == COUNT_STRING)
-		buffer_format(body, ",\"sku_count\":\"%lld\"",
-					  (long long) envelope->passed);
+	{
+		buffer_json_name(body, "sku_count");
+		buffer_format(body, "\"%lld\"", (long long) envelope->passed);
+	}
 	else if (envelope->items != NULL && style->sku_count != COUNT_MISSING)
 		buffer_json_integer(body, "sku_count", envelope->passed);
 	if (envelope->items != NULL && style->log != LOG_MISSING)

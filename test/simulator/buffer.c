@@ -178,7 +178,11 @@ buffer_xml(Buffer *buffer, const char *text)
 				buffer_text(buffer, "&#13;");
 				break;
 			default:
-				buffer_byte(buffer, *text);
+				if ((unsigned char) *text < 0x20 && *text != '\n' &&
+					*text != '\t')
+					buffer_byte(buffer, '?');
+				else
+					buffer_byte(buffer, *text);
 		}
 	}
 }

@@ -1,0 +1,90 @@
+# A private PostgreSQL with joor_inventory, and its accounts at a simulator.
+#
+#   my $node = JoorNode->new('name', preload => 1, conf => "...");
+#   $node->account($simulator, 'joor', options => "max_items '10'", token => 't')
+#       creates the account at both ends and activates it
+#   $node->push_query($query, %arguments) rows of joor.push as hashes
+#   $node->rows($sql)                    rows of any query as hashes
+#   $node->try_sql($sql)                 (exit code, stdout, stderr)
+#   $node->wait_until($sql, $message)    polls until a query says t
+# The rest is PostgreSQL::Test::Cluster's.
+package JoorNode;
+use strict;
+use warnings;
+use parent 'PostgreSQL::Test::Cluster';
+use PostgreSQL::Test::Utils;
+use JSON::PP;
+use Test::More;
+
+sub new
+{
+	my ($class, $name, %option) = @_;
+	my $self = $class->SUPER::new($name);
+	$self->init(%{ $option{init} // {} });
+	$self->append_conf('postgresql.conf', install_settings());
+	$self->append_conf('postgresql.conf', "shared_preload_libraries = 'joor_inventory'")
+	  if $option{preload};
+	$self->append_conf('postgresql.conf', $option{conf}) if $option{conf};
+	$self->start;
+	$self->safe_psql('postgres', 'CREATE EXTENSION joor_inventory')
+	  unless $option{bare};
+	return $self;
+}
+
+# Settings by which the server finds an extension that is not installed into
+# the system; empty if it is.
+sub install_settings
+{
+	my $file = $ENV{JOOR_INSTALL_SETTINGS} or return '';
+	return PostgreSQL::Test::Utils::slurp_file($file);
+}
+
+sub account
+{
+	my ($self, $simulator, $name, %option) = @_;
+	my $token = $option{token} // "token-of-$name";
+	my $db = $option{db} // 'postgres';
+	my $options = $option{options} ? ", $option{options}" : '';
+	$simulator->account($name, token => $token, any_sku => JSON::PP::true,
+		%{ $option{simulator} // {} });
+	$self->safe_psql($db, sprintf(
+		q{CREATE SERVER %s FOREIGN DATA WRAPPER joor_inventory OPTIONS (url '%s'%s);
+		  SELECT joor.set_token('%s', '%s');},
+		$name, $simulator->url, $options, $name, $token));
+	$self->safe_psql($db, "SELECT * FROM joor.activate('$name')")
+	  unless $option{inactive};
+	return;
+}
+
+sub rows
+{
+	my ($self, $sql, $db) = @_;
+	my $json = $self->safe_psql($db // 'postgres',
+		"SELECT coalesce(json_agg(r), '[]') FROM ($sql) r");
+	return decode_json($json);
+}
+
+sub push_query
+{
+	my ($self, $query, %argument) = @_;
+	my $arguments = join '', map { ", $_ => $argument{$_}" } sort keys %argument;
+	return $self->rows("SELECT * FROM joor.push(\$q\$$query\$q\$$arguments)");
+}
+
+sub try_sql
+{
+	my ($self, $sql, %option) = @_;
+	my ($out, $err) = ('', '');
+	my $code = $self->psql($option{db} // 'postgres', $sql, stdout => \$out,
+		stderr => \$err, on_error_stop => 1);
+	return ($code, $out, $err);
+}
+
+sub wait_until
+{
+	my ($self, $sql, $message, $db) = @_;
+	ok($self->poll_query_until($db // 'postgres', $sql), $message);
+	return;
+}
+
+1;
