@@ -45,7 +45,11 @@
 /* Longest token file that is read. */
 #define TOKEN_FILE_MAX 8192
 
-/* Core locks servers with objsubid 0, so this one is ours alone. */
+/*
+ * Core locks servers with objsubid 0, so this one is ours alone.  It is an
+ * advisory lock, of the kind that can be held by a session: those of the
+ * other kind outlive a session that ends outside of a transaction.
+ */
 #define ACCOUNT_LOCK_SUBID 1
 
 PG_FUNCTION_INFO_V1(joor_inventory_set_token);
@@ -269,6 +273,7 @@ account_locktag(Oid serverid)
 
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ForeignServerRelationId, serverid,
 					   ACCOUNT_LOCK_SUBID);
+	tag.locktag_lockmethodid = USER_LOCKMETHOD;
 	return tag;
 }
 

@@ -151,6 +151,18 @@ set_latch_of(int pid)
  * Locks.
  */
 
+/* An advisory lock, so that a session can hold it; see account.c. */
+static LOCKTAG
+extension_locktag(Oid extension, uint16 subid)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension,
+					   subid);
+	tag.locktag_lockmethodid = USER_LOCKMETHOD;
+	return tag;
+}
+
 static bool
 lock_extension(uint16 subid, LOCKMODE mode, bool session, bool wait)
 {
@@ -159,8 +171,7 @@ lock_extension(uint16 subid, LOCKMODE mode, bool session, bool wait)
 
 	if (!OidIsValid(extension))
 		return false;
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension,
-					   subid);
+	tag = extension_locktag(extension, subid);
 	return LockAcquire(&tag, mode, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -168,10 +179,8 @@ static void
 unlock_extension(uint16 subid, LOCKMODE mode)
 {
 	Oid		extension = get_extension_oid("joor_inventory", true);
-	LOCKTAG tag;
+	LOCKTAG tag = extension_locktag(extension, subid);
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension,
-					   subid);
 	LockRelease(&tag, mode, true);
 }
 

@@ -16,6 +16,8 @@
 
 #include "item.h"
 
+#include <jansson.h>
+
 typedef enum JsonShape
 {
 	JSON_EITHER,
@@ -26,5 +28,8 @@ typedef enum JsonShape
 extern void body_xml_parse(ItemList *list, const char *body, size_t length);
 extern void body_json_parse(ItemList *list, const char *body, size_t length,
 							JsonShape shape);
+
+/* The items of a JSON array alone. */
+extern void body_json_items(ItemList *list, json_t *array);
 
 #endif /* SIMULATOR_BODY_H */

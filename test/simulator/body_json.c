@@ -11,7 +11,6 @@
 #include "body.h"
 #include "encoding.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +84,19 @@ add_item(ItemList *list, json_t *object)
 			return false;
 	}
 	return true;
+}
+
+void
+body_json_items(ItemList *list, json_t *array)
+{
+	json_t *object;
+	size_t	i;
+
+	json_array_foreach(array, i, object)
+	{
+		if (!add_item(list, object))
+			break;
+	}
 }
 
 void

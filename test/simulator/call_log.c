@@ -32,15 +32,15 @@ typedef struct Violation
 	char	   *detail;
 } Violation;
 
-static Call **calls; /* in the order of their numbers */
-static size_t call_count;
-static size_t call_capacity;
-static uint64_t last_number;
-static uint64_t body_calls[BODIES_KEPT]; /* numbers, a ring */
-static size_t body_next;
+static Call		**calls; /* in the order of their numbers */
+static size_t	  call_count;
+static size_t	  call_capacity;
+static uint64_t	  last_number;
+static uint64_t	  body_calls[BODIES_KEPT]; /* numbers, a ring */
+static size_t	  body_next;
 static Violation *violations;
-static size_t violation_count;
-static size_t violation_capacity;
+static size_t	  violation_count;
+static size_t	  violation_capacity;
 
 static void
 free_call(Call *call)
@@ -55,7 +55,7 @@ free_call(Call *call)
 static void
 drop_calls(size_t among)
 {
-	size_t		kept = 0;
+	size_t kept = 0;
 
 	for (size_t i = 0; i < call_count; i++)
 	{
@@ -70,7 +70,7 @@ drop_calls(size_t among)
 Call *
 call_log_begin(const Request *request, unsigned connection)
 {
-	Call	   *call = must_alloc(sizeof(Call));
+	Call *call = must_alloc(sizeof(Call));
 
 	if (call_count >= CALLS_KEPT)
 		drop_calls(CALLS_KEPT / 2);
@@ -126,7 +126,7 @@ call_log_headers(Call *call, const Request *request)
 void
 call_log_body(Call *call, Buffer *body)
 {
-	Call	   *oldest;
+	Call *oldest;
 
 	if (body->length > BODY_KEPT)
 	{
@@ -159,7 +159,7 @@ void
 call_log_violation(const Call *call, const char *rule, long item,
 				   const char *detail)
 {
-	Violation  *violation;
+	Violation *violation;
 
 	if (violation_count >= VIOLATIONS_KEPT)
 		return;
@@ -191,12 +191,12 @@ call_log_clear_violations(void)
 const Call *
 call_log_find(uint64_t number)
 {
-	size_t		low = 0;
-	size_t		high = call_count;
+	size_t low = 0;
+	size_t high = call_count;
 
 	while (low < high)
 	{
-		size_t		middle = (low + high) / 2;
+		size_t middle = (low + high) / 2;
 
 		if (calls[middle]->number < number)
 			low = middle + 1;
@@ -228,7 +228,7 @@ call_matches(const CallFilter *filter, const Call *call)
 CallCount
 call_log_count(const CallFilter *filter)
 {
-	CallCount	count = {0, 0, 0};
+	CallCount count = {0, 0, 0};
 
 	for (size_t i = 0; i < call_count; i++)
 	{
@@ -280,7 +280,7 @@ write_call(Buffer *out, const Call *call)
 void
 call_log_write(Buffer *out, const CallFilter *filter)
 {
-	bool		first = true;
+	bool first = true;
 
 	buffer_byte(out, '[');
 	for (size_t i = 0; i < call_count; i++)
@@ -297,12 +297,12 @@ call_log_write(Buffer *out, const CallFilter *filter)
 void
 call_log_write_summary(Buffer *out, const CallFilter *filter)
 {
-	size_t		by_operation[OPERATION_READ + 1] = {0};
-	size_t		by_status[600] = {0};
-	CallCount	count = call_log_count(filter);
-	size_t		bytes = 0;
-	size_t		items = 0;
-	unsigned	abreast = 0;
+	size_t	  by_operation[OPERATION_READ + 1] = {0};
+	size_t	  by_status[600] = {0};
+	CallCount count = call_log_count(filter);
+	size_t	  bytes = 0;
+	size_t	  items = 0;
+	unsigned  abreast = 0;
 
 	for (size_t i = 0; i < call_count; i++)
 	{
@@ -329,14 +329,13 @@ call_log_write_summary(Buffer *out, const CallFilter *filter)
 	buffer_json_name(out, "operations");
 	buffer_byte(out, '{');
 	for (int i = 0; i <= OPERATION_READ; i++)
-		buffer_json_integer(out, operation_names[i],
-							(int64_t) by_operation[i]);
+		buffer_json_integer(out, operation_names[i], (int64_t) by_operation[i]);
 	buffer_byte(out, '}');
 	buffer_json_name(out, "statuses");
 	buffer_byte(out, '{');
 	for (int status = 0; status < 600; status++)
 	{
-		char		name[12];
+		char name[12];
 
 		snprintf(name, sizeof(name), "%d", status);
 		if (by_status[status] > 0)
@@ -348,7 +347,7 @@ call_log_write_summary(Buffer *out, const CallFilter *filter)
 void
 call_log_write_violations(Buffer *out, const CallFilter *filter)
 {
-	bool		first = true;
+	bool first = true;
 
 	buffer_byte(out, '[');
 	for (size_t i = 0; i < violation_count; i++)

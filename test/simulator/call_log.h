@@ -30,8 +30,8 @@ typedef struct Call
 	char		account[64]; /* empty: none */
 	char		method[16];
 	char	   *path;
-	char	   *query;			 /* NULL: none */
-	const char *authorization;	 /* ok, wrong or missing */
+	char	   *query;			  /* NULL: none */
+	const char *authorization;	  /* ok, wrong or missing */
 	char		content_type[80]; /* headers: empty when not there */
 	char		accept[80];
 	char		user_agent[80];
@@ -42,10 +42,10 @@ typedef struct Call
 	size_t		failed; /* items */
 	int			status; /* 0: not answered */
 	char		fault[64];
-	bool		refused;  /* for want of credits */
-	bool		broken;	  /* the connection ended before the answer did */
-	int64_t		credits;  /* left */
-	unsigned	abreast;  /* others of its account that were under way */
+	bool		refused; /* for want of credits */
+	bool		broken;	 /* the connection ended before the answer did */
+	int64_t		credits; /* left */
+	unsigned	abreast; /* others of its account that were under way */
 	char		log_id[37];
 	char	   *body; /* NULL: not kept */
 	size_t		body_length;
@@ -63,9 +63,9 @@ typedef struct CallFilter
 /* How many of each sort there are. */
 typedef struct CallCount
 {
-	size_t		arrived;
-	size_t		ended;
-	size_t		under_way;
+	size_t arrived;
+	size_t ended;
+	size_t under_way;
 } CallCount;
 
 extern Call *call_log_begin(const Request *request, unsigned connection);
@@ -87,8 +87,8 @@ extern void call_log_clear_violations(void);
 
 /* NULL: no such call. */
 extern const Call *call_log_find(uint64_t number);
-extern CallCount call_log_count(const CallFilter *filter);
-extern void call_log_write(Buffer *out, const CallFilter *filter);
+extern CallCount   call_log_count(const CallFilter *filter);
+extern void		   call_log_write(Buffer *out, const CallFilter *filter);
 extern void call_log_write_summary(Buffer *out, const CallFilter *filter);
 extern void call_log_write_violations(Buffer *out, const CallFilter *filter);
 

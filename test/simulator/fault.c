@@ -15,22 +15,22 @@
 #include <string.h>
 
 static const char *const operations[] = {"any", "bulk", "sku", "read", NULL};
-static const char *const cuts[] = {
-	"none",		  "before_body", "in_body",		 "before_answer",
-	"in_headers", "in_answer",	 "after_answer", NULL};
+static const char *const cuts[] = {"none",			"before_body", "in_body",
+								   "before_answer", "in_headers",  "in_answer",
+								   "after_answer",	NULL};
 static const char *const hows[] = {"reset", "close", "half_close", NULL};
 static const char *const body_kinds[] = {
-	"usual", "text", "empty",		"garbage",		   "html", "invalid_utf8",
-	"nul",	 "deep", "entity_bomb", "external_entity", "huge", "endless",
-	NULL};
+	"usual",		"text",	   "empty", "garbage",	   "html",
+	"invalid_utf8", "nul",	   "deep",	"entity_bomb", "external_entity",
+	"huge",			"endless", NULL};
 
-static Fault *faults; /* the queue, first one first */
+static Fault  *faults; /* the queue, first one first */
 static int64_t last_number;
 
 static bool
 set_body(void *object, json_t *value)
 {
-	Fault	   *fault = object;
+	Fault *fault = object;
 
 	if (!json_is_string(value))
 		return false;
@@ -44,7 +44,7 @@ set_body(void *object, json_t *value)
 static bool
 set_body_base64(void *object, json_t *value)
 {
-	Fault	   *fault = object;
+	Fault *fault = object;
 
 	fault->body_kind = BODY_TEXT;
 	fault->body.length = 0;
@@ -56,8 +56,8 @@ set_body_base64(void *object, json_t *value)
 static bool
 set_applied(void *object, json_t *value)
 {
-	Fault	   *fault = object;
-	bool		applied;
+	Fault *fault = object;
+	bool   applied;
 
 	if (json_is_string(value) && strcmp(json_string_value(value), "late") == 0)
 		fault->applied = APPLIED_LATE;
@@ -77,7 +77,7 @@ set_headers(void *object, json_t *value)
 
 	if (!json_is_object(value))
 		return false;
-	json_object_foreach (value, name, header)
+	json_object_foreach(value, name, header)
 	{
 		if (!json_is_string(header))
 			return false;
@@ -107,9 +107,9 @@ set_answer(void *object, json_t *value)
 static bool
 set_retry_after(void *object, json_t *value)
 {
-	Fault	   *fault = object;
-	int64_t		seconds;
-	Buffer		text = {0};
+	Fault  *fault = object;
+	int64_t seconds;
+	Buffer	text = {0};
 
 	if (json_is_string(value) &&
 		json_string_length(value) < sizeof(fault->retry_after))
@@ -125,44 +125,53 @@ set_retry_after(void *object, json_t *value)
 	return true;
 }
 
-#define PLAIN(name, kind) {#name, kind, offsetof(Fault, name), 0, NULL, NULL}
-#define TEXT(name) \
-	{#name, OPTION_TEXT, offsetof(Fault, name), sizeof(((Fault *) 0)->name), \
-	 NULL,	NULL}
-#define CHOICE(name, words) \
-	{#name, OPTION_CHOICE, offsetof(Fault, name), 0, words, NULL}
-#define CUSTOM(name, set) {#name, OPTION_CUSTOM, 0, 0, NULL, set}
+#define PLAIN(name, kind)                                 \
+	{                                                     \
+#name, kind, offsetof(Fault, name), 0, NULL, NULL \
+	}
+#define TEXT(name)                                  \
+	{                                               \
+#name, OPTION_TEXT, offsetof(Fault, name),  \
+			sizeof(((Fault *) 0)->name), NULL, NULL \
+	}
+#define CHOICE(name, words)                                         \
+	{                                                               \
+#name, OPTION_CHOICE, offsetof(Fault, name), 0, words, NULL \
+	}
+#define CUSTOM(name, set)                     \
+	{                                         \
+#name, OPTION_CUSTOM, 0, 0, NULL, set \
+	}
 
-static const Option fault_options[] = {
-	TEXT(name),
-	CHOICE(operation, operations),
-	TEXT(account),
-	PLAIN(after, OPTION_INTEGER),
-	PLAIN(times, OPTION_INTEGER),
-	CUSTOM(applied, set_applied),
-	PLAIN(delay, OPTION_SECONDS),
-	PLAIN(hold, OPTION_BOOLEAN),
-	PLAIN(early, OPTION_BOOLEAN),
-	PLAIN(status, OPTION_INTEGER),
-	TEXT(content_type),
-	CUSTOM(retry_after, set_retry_after),
-	TEXT(location),
-	TEXT(target),
-	CUSTOM(headers, set_headers),
-	CUSTOM(answer, set_answer),
-	CHOICE(body_kind, body_kinds),
-	CUSTOM(body, set_body),
-	CUSTOM(body_base64, set_body_base64),
-	PLAIN(size, OPTION_INTEGER),
-	CHOICE(cut, cuts),
-	CHOICE(how, hows),
-	PLAIN(cut_after, OPTION_INTEGER),
-	PLAIN(slow_bytes, OPTION_INTEGER),
-	PLAIN(slow_interval, OPTION_SECONDS),
-	PLAIN(content_length, OPTION_INTEGER),
-	PLAIN(http10, OPTION_BOOLEAN),
-	PLAIN(chunked, OPTION_BOOLEAN),
-	{NULL, OPTION_CUSTOM, 0, 0, NULL, NULL}};
+static const Option fault_options[] = {TEXT(name),
+									   CHOICE(operation, operations),
+									   TEXT(account),
+									   PLAIN(after, OPTION_INTEGER),
+									   PLAIN(times, OPTION_INTEGER),
+									   CUSTOM(applied, set_applied),
+									   PLAIN(delay, OPTION_SECONDS),
+									   PLAIN(hold, OPTION_BOOLEAN),
+									   PLAIN(early, OPTION_BOOLEAN),
+									   PLAIN(status, OPTION_INTEGER),
+									   TEXT(content_type),
+									   CUSTOM(retry_after, set_retry_after),
+									   TEXT(location),
+									   TEXT(target),
+									   CUSTOM(headers, set_headers),
+									   CUSTOM(answer, set_answer),
+									   CHOICE(body_kind, body_kinds),
+									   CUSTOM(body, set_body),
+									   CUSTOM(body_base64, set_body_base64),
+									   PLAIN(size, OPTION_INTEGER),
+									   CHOICE(cut, cuts),
+									   CHOICE(how, hows),
+									   PLAIN(cut_after, OPTION_INTEGER),
+									   PLAIN(slow_bytes, OPTION_INTEGER),
+									   PLAIN(slow_interval, OPTION_SECONDS),
+									   PLAIN(content_length, OPTION_INTEGER),
+									   PLAIN(http10, OPTION_BOOLEAN),
+									   PLAIN(chunked, OPTION_BOOLEAN),
+									   {NULL, OPTION_CUSTOM, 0, 0, NULL, NULL}};
 
 static void
 free_fault(Fault *fault)
@@ -176,8 +185,8 @@ free_fault(Fault *fault)
 const Fault *
 fault_add(json_t *json, Buffer *error)
 {
-	Fault	   *fault = must_alloc(sizeof(Fault));
-	Fault	  **end = &faults;
+	Fault  *fault = must_alloc(sizeof(Fault));
+	Fault **end = &faults;
 
 	fault->times = 1;
 	fault->size = fault->cut_after = fault->content_length = -1;
@@ -190,7 +199,7 @@ fault_add(json_t *json, Buffer *error)
 	fault->number = ++last_number;
 	if (fault->name[0] == '\0')
 	{
-		Buffer		name = {0};
+		Buffer name = {0};
 
 		buffer_format(&name, "#%lld", (long long) fault->number);
 		strcpy(fault->name, buffer_terminate(&name));
@@ -207,15 +216,14 @@ fault_matches(const Fault *fault, Operation operation, const char *account)
 {
 	return (fault->operation == OPERATION_NONE ||
 			fault->operation == (int) operation) &&
-		   (fault->account[0] == '\0' ||
-			strcmp(fault->account, account) == 0);
+		   (fault->account[0] == '\0' || strcmp(fault->account, account) == 0);
 }
 
 Fault *
 fault_claim(Operation operation, const char *account)
 {
-	Fault	  **link = &faults;
-	Fault	   *fault;
+	Fault **link = &faults;
+	Fault  *fault;
 
 	while (*link != NULL && !fault_matches(*link, operation, account))
 		link = &(*link)->next;
@@ -250,7 +258,7 @@ fault_clear(void)
 {
 	while (faults != NULL)
 	{
-		Fault	   *fault = faults;
+		Fault *fault = faults;
 
 		faults = fault->next;
 		fault->next = NULL;
@@ -296,6 +304,5 @@ fault_needs_wire(const Fault *fault)
 	return fault->cut >= CUT_IN_HEADERS || fault->slow_bytes > 0 ||
 		   fault->content_length >= 0 || fault->http10 || fault->chunked ||
 		   fault->body_kind == BODY_HUGE || fault->body_kind == BODY_ENDLESS ||
-		   (fault->status != 0 &&
-			(fault->status < 200 || fault->status > 599));
+		   (fault->status != 0 && (fault->status < 200 || fault->status > 599));
 }

@@ -69,44 +69,44 @@ typedef enum BodyKind
 typedef struct Fault
 {
 	struct Fault *next;
-	int64_t		number;
-	int			claims;
-	char		name[64];
+	int64_t		  number;
+	int			  claims;
+	char		  name[64];
 
 	/* Which calls. */
-	int			operation; /* an Operation; OPERATION_NONE: any */
-	char		account[64];
-	int64_t		after;
-	int64_t		times; /* 0: for ever */
-	int64_t		used;
+	int		operation; /* an Operation; OPERATION_NONE: any */
+	char	account[64];
+	int64_t after;
+	int64_t times; /* 0: for ever */
+	int64_t used;
 
 	/* When. */
-	int			applied; /* an Applied */
-	int64_t		delay;	 /* microseconds */
-	bool		hold;	 /* until the control side says go */
-	bool		early;	 /* answer before the body is read */
+	int		applied; /* an Applied */
+	int64_t delay;	 /* microseconds */
+	bool	hold;	 /* until the control side says go */
+	bool	early;	 /* answer before the body is read */
 
 	/* What. */
-	int64_t		status; /* 0: as it would be */
-	char		content_type[128];
-	char		retry_after[64];
-	char		location[1024];
-	char		target[1024]; /* of the external entity */
-	json_t	   *headers;
-	json_t	   *answer;	  /* members of AnswerStyle */
-	int			body_kind; /* a BodyKind */
-	Buffer		body;
-	int64_t		size; /* of a body that is made; -1: its default */
+	int64_t status; /* 0: as it would be */
+	char	content_type[128];
+	char	retry_after[64];
+	char	location[1024];
+	char	target[1024]; /* of the external entity */
+	json_t *headers;
+	json_t *answer;	   /* members of AnswerStyle */
+	int		body_kind; /* a BodyKind */
+	Buffer	body;
+	int64_t size; /* of a body that is made; -1: its default */
 
 	/* On the wire. */
-	int			cut;	 /* a Cut */
-	int			how;	 /* a CutHow */
-	int64_t		cut_after; /* bytes of the answer's body; -1: half of it */
-	int64_t		slow_bytes; /* at once; 0: all */
-	int64_t		slow_interval; /* microseconds */
-	int64_t		content_length; /* announced; -1: the true one */
-	bool		http10;
-	bool		chunked;
+	int		cut;			/* a Cut */
+	int		how;			/* a CutHow */
+	int64_t cut_after;		/* bytes of the answer's body; -1: half of it */
+	int64_t slow_bytes;		/* at once; 0: all */
+	int64_t slow_interval;	/* microseconds */
+	int64_t content_length; /* announced; -1: the true one */
+	bool	http10;
+	bool	chunked;
 } Fault;
 
 /* Queues a fault.  NULL when json is not one; error then says why. */
@@ -114,7 +114,7 @@ extern const Fault *fault_add(json_t *json, Buffer *error);
 
 /* The fault of this call, or NULL.  Under the lock. */
 extern Fault *fault_claim(Operation operation, const char *account);
-extern void fault_give_back(Fault *fault);
+extern void	  fault_give_back(Fault *fault);
 
 /* Under the lock. */
 extern void fault_clear(void);

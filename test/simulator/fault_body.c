@@ -90,7 +90,7 @@ make_external_entity(Buffer *body, const char *target)
 static void
 make_body(const Fault *fault, Format format, Buffer *body)
 {
-	int64_t		size = fault->size;
+	int64_t size = fault->size;
 
 	body->length = 0;
 	switch ((BodyKind) fault->body_kind)
@@ -146,6 +146,6 @@ fault_shape(const Fault *fault, Format format, Answer *answer)
 		answer_header(answer, "Retry-After", fault->retry_after);
 	if (fault->location[0] != '\0')
 		answer_header(answer, "Location", fault->location);
-	json_object_foreach (fault->headers, name, value)
+	json_object_foreach(fault->headers, name, value)
 		answer_header(answer, name, json_string_value(value));
 }

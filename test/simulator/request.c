@@ -45,15 +45,15 @@ add_parameter(Request *request, const char *text, size_t length)
 	size_t		name_length = equals ? (size_t) (equals - text) : length;
 	Parameter  *parameter;
 
-	request->parameters = array_grow(
-		request->parameters, request->parameter_count,
-		&request->parameter_capacity, sizeof(Parameter));
+	request->parameters =
+		array_grow(request->parameters, request->parameter_count,
+				   &request->parameter_capacity, sizeof(Parameter));
 	parameter = &request->parameters[request->parameter_count];
 	parameter->name = decode(request, text, name_length, true);
 	parameter->value = "";
 	if (equals != NULL)
-		parameter->value = decode(request, equals + 1,
-								  length - name_length - 1, true);
+		parameter->value =
+			decode(request, equals + 1, length - name_length - 1, true);
 	if (parameter->name == NULL || parameter->value == NULL)
 		return;
 	if (request_parameter(request, parameter->name) != NULL)
@@ -68,7 +68,7 @@ read_query(Request *request)
 
 	while (rest != NULL && *rest != '\0')
 	{
-		size_t		length = strcspn(rest, "&");
+		size_t length = strcspn(rest, "&");
 
 		add_parameter(request, rest, length);
 		rest += length + (rest[length] == '&');
@@ -143,16 +143,15 @@ header_member(Request *request, const char *name)
 {
 	struct
 	{
-		const char *name;
+		const char	*name;
 		const char **member;
-	}			members[] = {
-		{"Authorization", &request->authorization},
-		{"Content-Type", &request->content_type},
-		{"Content-Length", &request->content_length},
-		{"Accept", &request->accept},
-		{"User-Agent", &request->user_agent},
-		{"Expect", &request->expect},
-		{"Transfer-Encoding", &request->transfer_encoding}};
+	} members[] = {{"Authorization", &request->authorization},
+				   {"Content-Type", &request->content_type},
+				   {"Content-Length", &request->content_length},
+				   {"Accept", &request->accept},
+				   {"User-Agent", &request->user_agent},
+				   {"Expect", &request->expect},
+				   {"Transfer-Encoding", &request->transfer_encoding}};
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 	{
@@ -166,7 +165,7 @@ static enum MHD_Result
 read_header(void *user, enum MHD_ValueKind kind, const char *name,
 			const char *value)
 {
-	Request    *request = user;
+	Request		*request = user;
 	const char **member = header_member(request, name);
 
 	(void) kind;
@@ -175,8 +174,7 @@ read_header(void *user, enum MHD_ValueKind kind, const char *name,
 	if (value == NULL)
 		value = "";
 	if (*member != NULL)
-		request->header_twice =
-			arena_copy(&request->arena, name, strlen(name));
+		request->header_twice = arena_copy(&request->arena, name, strlen(name));
 	*member = arena_copy(&request->arena, value, strlen(value));
 	return MHD_YES;
 }

@@ -62,13 +62,11 @@ typedef struct Request
 } Request;
 
 extern void request_begin(Request *request, const char *uri);
-extern void request_headers(Request *request,
-							struct MHD_Connection *connection,
+extern void request_headers(Request *request, struct MHD_Connection *connection,
 							const char *method);
 
 /* NULL: not there. */
-extern const char *request_parameter(const Request *request,
-									 const char *name);
-extern void request_free(Request *request);
+extern const char *request_parameter(const Request *request, const char *name);
+extern void		   request_free(Request *request);
 
 #endif /* SIMULATOR_REQUEST_H */

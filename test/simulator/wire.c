@@ -29,10 +29,10 @@
 typedef struct Wire
 {
 	struct MHD_Connection *connection;
-	int			socket;
-	gnutls_session_t tls; /* NULL: there is none */
-	const Fault *fault;
-	int64_t		left; /* bytes until the cut, -1: no cut */
+	int					   socket;
+	gnutls_session_t	   tls; /* NULL: there is none */
+	const Fault			  *fault;
+	int64_t				   left; /* bytes until the cut, -1: no cut */
 } Wire;
 
 static int
@@ -48,7 +48,7 @@ static bool
 client_is_there(int socket, int64_t microseconds)
 {
 	struct pollfd client = {.fd = socket, .events = POLLRDHUP};
-	int64_t		wait = microseconds < SLICE ? microseconds : SLICE;
+	int64_t		  wait = microseconds < SLICE ? microseconds : SLICE;
 
 	return poll(&client, 1, (int) ((wait + 999) / 1000)) <= 0;
 }
@@ -56,13 +56,13 @@ client_is_there(int socket, int64_t microseconds)
 bool
 wire_pause(struct MHD_Connection *connection, int64_t microseconds, bool hold)
 {
-	int			socket = connection_socket(connection);
-	int64_t		until = clock_monotonic() + microseconds;
-	unsigned	releases = simulator_releases();
+	int		 socket = connection_socket(connection);
+	int64_t	 until = clock_monotonic() + microseconds;
+	unsigned releases = simulator_releases();
 
 	while (!simulator_stopping())
 	{
-		int64_t		rest = until - clock_monotonic();
+		int64_t rest = until - clock_monotonic();
 
 		if (hold && releases == simulator_releases())
 			rest = SLICE;
@@ -78,7 +78,7 @@ void
 wire_cut(struct MHD_Connection *connection, CutHow how)
 {
 	struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
-	int			socket = connection_socket(connection);
+	int				socket = connection_socket(connection);
 
 	/* Unconnecting a TCP socket sends RST and drops what is unsent. */
 	if (how == CUT_RESET)
@@ -93,7 +93,7 @@ wire_cut(struct MHD_Connection *connection, CutHow how)
 static ssize_t
 send_some(Wire *wire, const char *data, size_t length)
 {
-	ssize_t		sent;
+	ssize_t sent;
 
 	if (wire->tls != NULL)
 	{
@@ -115,7 +115,7 @@ send_all(Wire *wire, const char *data, size_t length)
 {
 	while (length > 0)
 	{
-		ssize_t		sent = send_some(wire, data, length);
+		ssize_t sent = send_some(wire, data, length);
 
 		if (sent < 0 || simulator_stopping())
 			return false;
@@ -137,7 +137,7 @@ wire_send(Wire *wire, const char *data, size_t length)
 {
 	while (length > 0)
 	{
-		size_t		piece = length;
+		size_t piece = length;
 
 		if (wire->fault->slow_bytes > 0 &&
 			piece > (size_t) wire->fault->slow_bytes)
@@ -172,8 +172,7 @@ static void
 make_head(Buffer *head, const Fault *fault, const Answer *answer)
 {
 	int64_t		length = body_length(fault, answer);
-	const char *reason =
-		MHD_get_reason_phrase_for((unsigned) answer->status);
+	const char *reason = MHD_get_reason_phrase_for((unsigned) answer->status);
 	bool		connection = false;
 
 	buffer_format(head, "HTTP/1.%d %03d %s\r\n", fault->http10 ? 0 : 1,
@@ -199,8 +198,8 @@ make_head(Buffer *head, const Fault *fault, const Answer *answer)
 static bool
 send_piece(Wire *wire, const char *data, size_t length)
 {
-	Buffer		chunk = {0};
-	bool		going;
+	Buffer chunk = {0};
+	bool   going;
 
 	if (!wire->fault->chunked)
 		return wire_send(wire, data, length);
@@ -216,13 +215,12 @@ send_piece(Wire *wire, const char *data, size_t length)
 static bool
 send_filling(Wire *wire, int64_t length)
 {
-	static char filling[16 * 1024];
+	char filling[16 * 1024];
 
-	/* Always the same byte, whoever writes it first. */
 	memset(filling, 'x', sizeof(filling));
 	while (length != 0)
 	{
-		size_t		piece = sizeof(filling);
+		size_t piece = sizeof(filling);
 
 		if (length > 0 && (size_t) length < piece)
 			piece = (size_t) length;
@@ -249,7 +247,7 @@ send_body(Wire *wire, const Answer *answer)
 	}
 	while (length > 0)
 	{
-		size_t		piece = length;
+		size_t piece = length;
 
 		if (wire->fault->chunked && piece > CHUNK)
 			piece = CHUNK;
@@ -265,7 +263,7 @@ send_body(Wire *wire, const Answer *answer)
 static int64_t
 cut_at(const Fault *fault, const Answer *answer, size_t head)
 {
-	int64_t		body = body_length(fault, answer);
+	int64_t body = body_length(fault, answer);
 
 	if (fault->cut == CUT_IN_HEADERS)
 		return (int64_t) head / 2;
@@ -280,12 +278,12 @@ void
 wire_answer(struct MHD_Connection *connection, const Fault *fault,
 			const Answer *answer)
 {
-	const union MHD_ConnectionInfo *session = MHD_get_connection_info(
-		connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	Wire		wire = {.connection = connection,
-						.socket = connection_socket(connection),
-						.fault = fault};
-	Buffer		head = {0};
+	const union MHD_ConnectionInfo *session =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	Wire   wire = {.connection = connection,
+				   .socket = connection_socket(connection),
+				   .fault = fault};
+	Buffer head = {0};
 
 	if (session != NULL)
 		wire.tls = (gnutls_session_t) session->tls_session;
