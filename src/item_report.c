@@ -88,11 +88,8 @@ joor_item_report_fail(JoorItemReport *report, const JoorItem *item,
 	begin_entry(report, item->sent != 0 ? item : &whole, "fail");
 	appendStringInfo(&report->list, ",\"source\":\"%s\",\"row\":" INT64_FORMAT,
 					 source, item->row);
-	if (reason != NULL)
-	{
-		appendStringInfoString(&report->list, ",\"reason\":");
-		escape_json(&report->list, reason);
-	}
+	appendStringInfoString(&report->list, ",\"reason\":");
+	escape_json(&report->list, reason != NULL ? reason : "JOOR gave no reason");
 	initStringInfo(&fields);
 	joor_payload_json_item(&fields, &whole, JOOR_IDENTIFIER_CORRECTED, true);
 	appendStringInfoString(&report->list, ",\"fields\":");

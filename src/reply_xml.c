@@ -44,6 +44,14 @@ ignore_error(void *arg, JoorXmlError error)
 	(void) error;
 }
 
+/* What libxml2 has no error for it prints to stderr, which is the log. */
+static void
+ignore_message(void *arg, const char *format, ...)
+{
+	(void) arg;
+	(void) format;
+}
+
 static void
 open_element(XmlAnswer *answer)
 {
@@ -138,6 +146,8 @@ joor_reply_read_xml(JoorReplyBuilder *builder, const char *data, int length)
 {
 	/* Read again in PG_FINALLY. */
 	volatile xmlTextReaderPtr reader = NULL;
+	xmlGenericErrorFunc		  saved_handler = xmlGenericError;
+	void					 *saved_arg = xmlGenericErrorContext;
 	PgXmlErrorContext		 *errors;
 	XmlAnswer				  answer;
 	volatile bool			  readable = false;
@@ -148,6 +158,7 @@ joor_reply_read_xml(JoorReplyBuilder *builder, const char *data, int length)
 	errors = pg_xml_init(PG_XML_STRICTNESS_ALL);
 	PG_TRY();
 	{
+		xmlSetGenericErrorFunc(NULL, ignore_message);
 		reader = xmlReaderForMemory(data, length, NULL, NULL,
 									XML_PARSE_NONET | XML_PARSE_COMPACT);
 		answer.reader = reader;
@@ -158,6 +169,7 @@ joor_reply_read_xml(JoorReplyBuilder *builder, const char *data, int length)
 	{
 		if (reader != NULL)
 			xmlFreeTextReader(reader);
+		xmlSetGenericErrorFunc(saved_arg, saved_handler);
 		pg_xml_done(errors, true); /* its errors were ours to judge */
 	}
 	PG_END_TRY();
