@@ -122,6 +122,7 @@ CREATE TABLE joor.request
 	items integer NOT NULL,
 	bytes bigint NOT NULL,
 	credits integer NOT NULL,
+	counts_until timestamptz,
 	pid integer NOT NULL,
 	run bigint,
 	run_items bigint,
@@ -139,7 +140,10 @@ CREATE TABLE joor.request
 	message text,
 	answer text
 );
-CREATE INDEX request_ledger ON joor.request (serverid, started_at);
+CREATE INDEX request_account ON joor.request (serverid, id);
+CREATE INDEX request_ledger ON joor.request (serverid, counts_until);
+CREATE INDEX request_retry ON joor.request (serverid, retry_at)
+	WHERE retry_at IS NOT NULL;
 CREATE INDEX request_sending ON joor.request (serverid)
 	WHERE outcome OPERATOR(pg_catalog.=) 'sending'::text;
 COMMENT ON TABLE joor.request IS
@@ -162,6 +166,8 @@ COMMENT ON COLUMN joor.request.items IS 'number of items sent';
 COMMENT ON COLUMN joor.request.bytes IS 'size of the body in bytes';
 COMMENT ON COLUMN joor.request.credits IS
 	'credits it counts for; 0 when it never left';
+COMMENT ON COLUMN joor.request.counts_until IS
+	'until when they count; null: they do not';
 COMMENT ON COLUMN joor.request.pid IS 'process that sent it';
 COMMENT ON COLUMN joor.request.run IS
 	'first request of the same push or drain; null: this one is it';
@@ -411,7 +417,7 @@ SELECT s.srvname AS account,
 		WHEN a.serverid IS NULL THEN 'not activated'
 		WHEN NOT a.here THEN 'copied'
 		WHEN a.paused_at IS NOT NULL THEN 'paused'
-		WHEN p.stopped_at OPERATOR(pg_catalog.>) a.resumed_at THEN 'stopped'
+		WHEN p.serverid IS NOT NULL THEN 'stopped'
 		ELSE 'active'
 	END AS state,
 	CASE
@@ -423,7 +429,7 @@ SELECT s.srvname AS account,
 			THEN 'activated in another cluster or database, of which this one is a copy'
 		WHEN a.paused_at IS NOT NULL
 			THEN pg_catalog.format('paused at %s by %s', a.paused_at, a.paused_by)
-		WHEN p.stopped_at OPERATOR(pg_catalog.>) a.resumed_at
+		WHEN p.serverid IS NOT NULL
 			THEN pg_catalog.format('%s (%s)', p.reason, p.stopped_at)
 	END AS reason,
 	GREATEST(o.credits OPERATOR(pg_catalog.-) l.spent, 0) AS credits_left,
@@ -447,6 +453,9 @@ SELECT s.srvname AS account,
 			THEN 'the account is paused: SELECT joor.resume('
 				OPERATOR(pg_catalog.||) pg_catalog.quote_literal(s.srvname)
 				OPERATOR(pg_catalog.||) ')'
+		WHEN p.serverid IS NOT NULL THEN p.reason
+		WHEN d.state OPERATOR(pg_catalog.=) 'blocked' AND w2.pid IS NULL
+			THEN d.reason
 		WHEN w2.pid IS NULL
 			THEN 'no worker is running: SELECT joor.start_worker()'
 		WHEN d.state OPERATOR(pg_catalog.=) 'sending'
@@ -490,6 +499,12 @@ LEFT JOIN LATERAL (
 	ORDER BY c.serverid OPERATOR(pg_catalog.=) s.oid DESC
 	LIMIT 1) a ON true
 LEFT JOIN joor.stop p ON p.serverid OPERATOR(pg_catalog.=) s.oid
+	AND p.stopped_at OPERATOR(pg_catalog.>) a.resumed_at
+	AND EXISTS (SELECT FROM pg_catalog.pg_user_mapping m
+		WHERE m.umserver OPERATOR(pg_catalog.=) s.oid
+			AND pg_catalog.starts_with(p.configuration,
+				pg_catalog.format('server %s/%s, mapping %s/%s, ',
+					s.oid, s.xmin, m.oid, m.xmin)))
 LEFT JOIN joor.drain d ON d.serverid OPERATOR(pg_catalog.=) s.oid
 LEFT JOIN LATERAL (
 	SELECT b.pid FROM pg_catalog.pg_stat_get_activity(NULL) b
@@ -504,31 +519,20 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
 	SELECT COALESCE(pg_catalog.max(v.option_value)
 			FILTER (WHERE v.option_name OPERATOR(pg_catalog.=) 'credits'),
-			'300')::bigint AS credits,
-		COALESCE(pg_catalog.max(v.option_value)
-			FILTER (WHERE v.option_name OPERATOR(pg_catalog.=) 'window'),
-			'300')::interval AS "window"
+			'300')::bigint AS credits
 	FROM pg_catalog.pg_options_to_table(s.srvoptions) v) o
 CROSS JOIN LATERAL (
 	SELECT COALESCE(pg_catalog.sum(t.credits), 0)::bigint AS spent,
-		pg_catalog.max(GREATEST(t.retry_at,
-			COALESCE(t.finished_at, pg_catalog.clock_timestamp())
-				OPERATOR(pg_catalog.+) o."window")) AS until
+		pg_catalog.max(t.counts_until) AS until
 	FROM joor.request t
 	WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
-		AND t.credits OPERATOR(pg_catalog.>) 0
-		AND t.started_at OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp()
-			OPERATOR(pg_catalog.-) o."window"
-			OPERATOR(pg_catalog.-) '2 hours'::interval)
-		AND COALESCE(t.finished_at, pg_catalog.clock_timestamp())
-			OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp()
-				OPERATOR(pg_catalog.-) o."window")) l
+		AND t.counts_until OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()) l
 CROSS JOIN LATERAL (
 	SELECT (SELECT t.finished_at FROM joor.request t
 			WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
 				AND t.outcome OPERATOR(pg_catalog.=) ANY
 					('{delivered,partly_rejected}'::text[])
-			ORDER BY t.started_at DESC LIMIT 1) AS last_success,
+			ORDER BY t.serverid DESC, t.id DESC LIMIT 1) AS last_success,
 		e.finished_at AS last_error,
 		e.message AS last_error_message,
 		(SELECT pg_catalog.count(*) FROM joor.request t
@@ -540,7 +544,7 @@ CROSS JOIN LATERAL (
 		WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
 			AND t.outcome OPERATOR(pg_catalog.=) ANY
 				('{refused,unknown,failed}'::text[])
-		ORDER BY t.started_at DESC LIMIT 1) e ON true) q;
+		ORDER BY t.serverid DESC, t.id DESC LIMIT 1) e ON true) q;
 COMMENT ON VIEW joor.status IS
 	'each account in one line: whether it may send or why not, credits, last success and error';
 COMMENT ON COLUMN joor.status.account IS 'name of the foreign server';
@@ -602,7 +606,7 @@ CROSS JOIN LATERAL (
 	SELECT r.source, COALESCE(r.run, r.id) AS run FROM joor.request r
 	WHERE r.serverid OPERATOR(pg_catalog.=) u.serverid
 		AND r.pid OPERATOR(pg_catalog.=) u.pid
-	ORDER BY r.started_at DESC LIMIT 1) l
+	ORDER BY r.serverid DESC, r.id DESC LIMIT 1) l
 CROSS JOIN LATERAL (
 	SELECT pg_catalog.min(r.started_at) AS started_at,
 		pg_catalog.count(*) AS requests,

@@ -52,11 +52,8 @@
  */
 #define ACCOUNT_LOCK_SUBID 1
 
-PG_FUNCTION_INFO_V1(joor_inventory_set_token);
-
-/* The server of that name; errors out unless it is one of ours. */
-static ForeignServer *
-server_by_name(const char *name)
+ForeignServer *
+joor_account_server(const char *name)
 {
 	ForeignServer *server = GetForeignServerByName(name, false);
 	Oid			   extension = get_extension_oid("joor_inventory", false);
@@ -93,7 +90,7 @@ joor_account_open_owned(Oid serverid)
 JoorAccount *
 joor_account_open(const char *name)
 {
-	ForeignServer *server = server_by_name(name);
+	ForeignServer *server = joor_account_server(name);
 	AclResult	   aclresult;
 
 	aclresult =
@@ -308,96 +305,4 @@ joor_account_unlock_session(Oid serverid)
 	LOCKTAG tag = account_locktag(serverid);
 
 	LockRelease(&tag, ExclusiveLock, true);
-}
-
-/*
- * joor.set_token(server, token, role): makes or changes a user mapping.
- *
- * The mapping is written by core's own command code, which checks the rights
- * (owner of the server, or USAGE and one's own mapping), but without a
- * statement that could be logged.
- */
-
-static RoleSpec *
-make_role(const char *name)
-{
-	RoleSpec *role = makeNode(RoleSpec);
-
-	role->location = -1;
-	role->roletype = ROLESPEC_CSTRING;
-	if (strcmp(name, "public") == 0)
-		role->roletype = ROLESPEC_PUBLIC;
-	else
-		role->rolename = pstrdup(name);
-	return role;
-}
-
-/* ALTER USER MAPPING: sets the token, and drops a token file. */
-static void
-alter_mapping(HeapTuple tuple, RoleSpec *role, const char *server,
-			  const char *token)
-{
-	AlterUserMappingStmt *stmt = makeNode(AlterUserMappingStmt);
-	DefElemAction		  action = DEFELEM_ADD;
-	List				 *old_options;
-	ListCell			 *cell;
-	Datum				  options;
-	bool				  isnull;
-
-	stmt->user = role;
-	stmt->servername = pstrdup(server);
-	options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple,
-							  Anum_pg_user_mapping_umoptions, &isnull);
-	old_options = isnull ? NIL : untransformRelOptions(options);
-	foreach (cell, old_options)
-	{
-		DefElem *def = lfirst_node(DefElem, cell);
-
-		if (strcmp(def->defname, "token") == 0)
-			action = DEFELEM_SET;
-		else if (strcmp(def->defname, "token_file") == 0)
-			stmt->options = lappend(
-				stmt->options, makeDefElemExtended(NULL, "token_file", NULL,
-												   DEFELEM_DROP, -1));
-	}
-	stmt->options = lappend(
-		stmt->options,
-		makeDefElemExtended(NULL, "token", (Node *) makeString(pstrdup(token)),
-							action, -1));
-	AlterUserMapping(stmt);
-}
-
-static void
-create_mapping(RoleSpec *role, const char *server, const char *token)
-{
-	CreateUserMappingStmt *stmt = makeNode(CreateUserMappingStmt);
-
-	stmt->user = role;
-	stmt->servername = pstrdup(server);
-	stmt->options = list_make1(
-		makeDefElem("token", (Node *) makeString(pstrdup(token)), -1));
-	CreateUserMapping(stmt);
-}
-
-Datum
-joor_inventory_set_token(PG_FUNCTION_ARGS)
-{
-	char	 *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	 *token = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	RoleSpec *role = make_role(NameStr(*PG_GETARG_NAME(2)));
-	Oid		  userid = role->roletype == ROLESPEC_PUBLIC
-						   ? InvalidOid
-						   : get_rolespec_oid(role, false);
-	HeapTuple tuple =
-		SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid),
-						ObjectIdGetDatum(server_by_name(server)->serverid));
-
-	if (HeapTupleIsValid(tuple))
-	{
-		alter_mapping(tuple, role, server, token);
-		ReleaseSysCache(tuple);
-	}
-	else
-		create_mapping(role, server, token);
-	PG_RETURN_VOID();
 }

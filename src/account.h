@@ -23,6 +23,7 @@
 
 #include "payload.h"
 
+#include "foreign/foreign.h"
 #include "nodes/pg_list.h"
 
 typedef struct JoorAccount
@@ -69,6 +70,9 @@ extern void joor_account_set_options(JoorAccount *account, List *options,
  * control character.  `name` is that of its option; the value is not shown.
  */
 extern void joor_account_check_secret(const char *name, const char *value);
+
+/* The server of that name; errors out unless it is one of ours. */
+extern ForeignServer *joor_account_server(const char *name);
 
 /*
  * The account of a server that the current user has USAGE on.  Errors: no

@@ -43,7 +43,6 @@
 
 /* Pauses, in milliseconds. */
 #define PAUSE_LOCKED 200		/* another process sends for the account */
-#define PAUSE_BLOCKED 60000		/* nothing gets through until someone acts */
 #define PAUSE_FAILED 1000		/* the first one after a failure ... */
 #define PAUSE_FAILED_MAX 300000 /* ... doubled each time, up to this one */
 
@@ -113,10 +112,19 @@ joor_drain_due(const JoorDrain *drain)
 }
 
 void
-joor_drain_wake(JoorDrain *drain)
+joor_drain_wake(JoorDrain *drain, bool blocked)
 {
-	if (drain->due == DT_NOEND || drain->state.kind == JOOR_DRAIN_BLOCKED)
+	if (drain->due == DT_NOEND &&
+		(blocked || drain->state.kind != JOOR_DRAIN_BLOCKED))
 		drain->due = DT_NOBEGIN;
+}
+
+/* Not stepped again before somebody has acted. */
+static void
+block_drain(JoorDrain *drain, const char *reason)
+{
+	drain->due = DT_NOEND;
+	joor_drain_state_set(&drain->state, JOOR_DRAIN_BLOCKED, reason, 0);
 }
 
 /* Steps again after a pause, for that reason. */
@@ -518,8 +526,7 @@ conclude(JoorDrain *drain, const JoorDelivery *delivery,
 		 JoorRequestFinish *finish)
 {
 	if (delivery->stop_reason != NULL)
-		pause_drain(drain, PAUSE_BLOCKED, JOOR_DRAIN_BLOCKED,
-					delivery->stop_reason);
+		block_drain(drain, delivery->stop_reason);
 	else if (delivery->outcome == JOOR_THROTTLED)
 		joor_drain_state_set(&drain->state, JOOR_DRAIN_CREDITS,
 							 delivery->message, drain->due);
@@ -532,8 +539,7 @@ conclude(JoorDrain *drain, const JoorDelivery *delivery,
 	else
 		conclude_refused(drain, delivery, finish);
 	if (finish->stop_reason != NULL && delivery->stop_reason == NULL)
-		pause_drain(drain, PAUSE_BLOCKED, JOOR_DRAIN_BLOCKED,
-					finish->stop_reason);
+		block_drain(drain, finish->stop_reason);
 	if (drain->state.kind == JOOR_DRAIN_SENDING)
 		joor_drain_state_set(&drain->state, JOOR_DRAIN_SPACING, NULL,
 							 drain->due);
@@ -593,7 +599,7 @@ note_error(JoorDrain *drain, MemoryContext context)
 			ereport(LOG, (errmsg("not sending for server %u: %s",
 								 drain->serverid, error->message),
 						  error->detail ? errdetail("%s", error->detail) : 0));
-		pause_drain(drain, PAUSE_BLOCKED, JOOR_DRAIN_BLOCKED, error->message);
+		block_drain(drain, error->message);
 		begin(&tables);
 		joor_drain_state_save(&drain->state, drain->serverid);
 		commit(&tables);

@@ -32,8 +32,11 @@ typedef struct JoorDrain JoorDrain;
 extern JoorDrain *joor_drain_create(Oid serverid);
 extern Oid		  joor_drain_serverid(const JoorDrain *drain);
 
-/* There may be new entries: look again. */
-extern void joor_drain_wake(JoorDrain *drain);
+/*
+ * There may be new entries: look again.  blocked: somebody may have acted, so
+ * that what was blocked is so no longer.
+ */
+extern void joor_drain_wake(JoorDrain *drain, bool blocked);
 
 /* Whether a request is in flight. */
 extern bool joor_drain_in_flight(const JoorDrain *drain);

@@ -223,8 +223,10 @@ classify(const JoorHttpTransfer *transfer, int status)
 {
 	CURLcode code = transfer->handle.code;
 
+	/* To libcurl a connection that ends within the header is no error. */
 	if (transfer->handle.finished && code == CURLE_OK)
-		return status >= 200 ? JOOR_HTTP_ANSWERED : JOOR_HTTP_BROKEN;
+		return status >= 200 && transfer->header.complete ? JOOR_HTTP_ANSWERED
+														  : JOOR_HTTP_BROKEN;
 	if (transfer->too_large)
 		return JOOR_HTTP_TOO_LARGE;
 	if (!may_have_sent(transfer))
@@ -245,7 +247,7 @@ failure(const JoorHttpTransfer *transfer)
 	if (transfer->no_memory)
 		return "Out of memory for the answer";
 	if (transfer->handle.code == CURLE_OK)
-		return "Only interim answers came";
+		return "Connection closed before the answer was complete";
 	if (transfer->handle.error[0] != '\0')
 		return transfer->handle.error;
 	return curl_easy_strerror(transfer->handle.code);

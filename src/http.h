@@ -47,8 +47,8 @@ typedef struct JoorHttpRequest
 typedef enum JoorHttpResult
 {
 	JOOR_HTTP_ANSWERED,	 /* a complete answer, whatever its status */
-	JOOR_HTTP_UNREACHED, /* no connection: name, refused, connect time-out;
-						   * nothing was sent */
+	JOOR_HTTP_UNREACHED, /* no connection: name, refused, handshake broke
+						  * off, connect time-out; nothing was sent */
 	JOOR_HTTP_TLS,		 /* the peer could not be trusted; nothing was sent */
 	JOOR_HTTP_TIMEOUT,	 /* no complete answer in time; outcome unknown */
 	JOOR_HTTP_BROKEN,	 /* connection or answer broke off; unknown */
@@ -80,8 +80,11 @@ typedef struct JoorHttpTransfer JoorHttpTransfer;
 
 /*
  * Starts a transfer, allocated in the current memory context; the bytes of
- * the request's body must stay, all else is copied.  Errors: out of memory
- * or file descriptors, ERRCODE_FDW_ERROR when libcurl cannot be used.
+ * the request's body must stay, all else is copied.  Errors: out of memory;
+ * ERRCODE_INSUFFICIENT_RESOURCES without file descriptors, ERRCODE_FDW_ERROR
+ * when libcurl cannot be used, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE in
+ * single-user mode.  A request that finds its old connection closed under it
+ * is sent once more, on a new one.
  */
 extern JoorHttpTransfer *joor_http_begin(const JoorHttpRequest *request);
 

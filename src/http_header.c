@@ -24,6 +24,7 @@
 void
 joor_http_header_init(JoorHttpHeader *header)
 {
+	header->complete = false;
 	header->retry_after = -1;
 	header->content_type[0] = '\0';
 	header->location[0] = '\0';
@@ -229,6 +230,8 @@ joor_http_header_line(JoorHttpHeader *header, const char *line, Size length,
 		joor_http_header_init(header);
 		return;
 	}
+	if (length > 0 && (line[0] == '\r' || line[0] == '\n'))
+		header->complete = true;
 	if (colon == NULL)
 		return;
 	name_length = colon - line;

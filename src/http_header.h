@@ -27,6 +27,7 @@
 
 typedef struct JoorHttpHeader
 {
+	bool complete;			/* the empty line after it has come */
 	int	 retry_after;		/* seconds from now; -1: none */
 	char content_type[128]; /* empty: none */
 	char location[1024];	/* likewise */

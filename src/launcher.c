@@ -241,8 +241,12 @@ joor_launcher_main(Datum main_arg)
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 		{
+			bool was_enabled = joor_enabled;
+
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			if (joor_enabled && !was_enabled)
+				discovered_at = 0;
 		}
 		if (TimestampDifferenceExceeds(discovered_at, now, DISCOVER_EVERY))
 		{

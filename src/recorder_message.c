@@ -53,6 +53,7 @@ joor_message_put_start(StringInfo message, const JoorRequestStart *start)
 	pq_sendint64(message, start->credits);
 	pq_sendint64(message, start->limit);
 	pq_sendint64(message, start->window);
+	pq_sendint64(message, start->timeout);
 	pq_sendint64(message, start->pid);
 	pq_sendint64(message, start->run);
 	pq_sendint64(message, start->run_items);
@@ -75,6 +76,7 @@ joor_message_get_start(StringInfo message, JoorRequestStart *start)
 	start->credits = pq_getmsgint64(message);
 	start->limit = pq_getmsgint64(message);
 	start->window = pq_getmsgint64(message);
+	start->timeout = pq_getmsgint64(message);
 	start->pid = pq_getmsgint64(message);
 	start->run = pq_getmsgint64(message);
 	start->run_items = pq_getmsgint64(message);

@@ -43,7 +43,7 @@ typedef struct JoorReply
 {
 	bool			readable; /* it is XML or JSON and was read to its end */
 	bool			has_code;
-	bool			success; /* no code, or code is 0 */
+	bool			success; /* readable, and no code, or code is 0 */
 	char		   *code;	 /* as text; NULL: missing */
 	char		   *comment; /* NULL: missing */
 	char		   *log_id;	 /* NULL: missing */

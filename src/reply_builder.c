@@ -317,6 +317,8 @@ set_entry_field(JoorReplyBuilder *builder, NodeRole role, const char *data,
 			status = keep_text(builder, data, length, ID_MAX);
 			if (status != NULL && node->entry.status == JOOR_STATUS_UNKNOWN)
 				node->entry.status = parse_status(status);
+			if (status != NULL)
+				pfree(status);
 			node->has_field = true;
 			break;
 		default:

@@ -48,6 +48,7 @@ joor_request_start_fill(JoorRequestStart *start, const JoorAccount *account,
 	start->credits = joor_operation_credits(call->operation);
 	start->limit = limit;
 	start->window = account->window;
+	start->timeout = account->timeout * INT64CONST(1000);
 	start->pid = MyProcPid;
 }
 
@@ -103,23 +104,18 @@ must_wait(const JoorRequestStart *start, TimestampTz *not_before)
 	Datum	 value;
 
 	joor_args_oid(&args, start->serverid);
-	joor_args_int(&args, start->window);
 	joor_args_int(&args, start->limit - start->credits);
 	joor_tables_execute(
 		"SELECT pg_catalog.max(again) FROM ("
-		" SELECT COALESCE(finished_at, pg_catalog.clock_timestamp())"
-		"    + $2 * interval '1 us' AS again, pg_catalog.sum(credits) OVER"
-		"    (ORDER BY COALESCE(finished_at, pg_catalog.clock_timestamp())"
-		"     DESC, id DESC ROWS UNBOUNDED PRECEDING) > $3 AS exceeds"
-		" FROM joor.request WHERE serverid = $1 AND credits > 0"
-		"  AND started_at > pg_catalog.clock_timestamp()"
-		"    - $2 * interval '1 us' - interval '2 hours'"
+		" SELECT counts_until AS again, pg_catalog.sum(credits) OVER"
+		"    (ORDER BY counts_until DESC, id DESC ROWS UNBOUNDED PRECEDING)"
+		"    > $2 AS exceeds"
+		" FROM joor.request WHERE serverid = $1"
+		"  AND counts_until > pg_catalog.clock_timestamp()"
 		" UNION ALL"
 		" SELECT retry_at, true FROM joor.request"
-		" WHERE serverid = $1 AND retry_at IS NOT NULL"
-		"  AND started_at > pg_catalog.clock_timestamp()"
-		"    - $2 * interval '1 us' - interval '2 hours') s"
-		" WHERE exceeds AND again > pg_catalog.clock_timestamp()",
+		" WHERE serverid = $1 AND retry_at > pg_catalog.clock_timestamp()) s"
+		" WHERE exceeds",
 		&args, SPI_OK_SELECT);
 	if (!joor_tables_value(1, &value))
 		return false;
@@ -149,12 +145,16 @@ insert_request(const JoorRequestStart *start)
 	joor_args_int(&args, start->pid);
 	joor_args_int(&args, start->run);
 	joor_args_int(&args, start->run_items);
+	joor_args_int(&args, start->window + start->timeout);
 	joor_tables_execute(
 		"INSERT INTO joor.request (serverid, server, user_name, source,"
 		"  operation, method, url, overwrite, dec_pending, items, bytes,"
-		"  credits, pid, run, run_items, outcome, started_at)"
+		"  credits, pid, run, run_items, outcome, started_at,"
+		"  counts_until)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-		"  NULLIF($14, 0), NULLIF($15, 0), 'sending', pg_catalog.clock_timestamp()) RETURNING id",
+		"  NULLIF($14, 0), NULLIF($15, 0), 'sending',"
+		"  pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp()"
+		"    + $16 * interval '1 us') RETURNING id",
 		&args, SPI_OK_INSERT_RETURNING);
 	if (!joor_tables_value(1, &id))
 		elog(ERROR, "a request got no id");
@@ -247,13 +247,17 @@ joor_request_finish(const JoorRequestFinish *finish)
 	joor_args_text(&args, finish->answer);
 	joor_args_int(&args, finish->duration);
 	joor_args_bool(&args, finish->free_of_charge);
+	joor_args_int(&args, finish->window);
 	joor_tables_execute(
 		"UPDATE joor.request SET outcome = $2,"
 		"  http_status = NULLIF($3, 0), sku_count = NULLIF($4, -1),"
 		"  rejected = $5, log_id = $6, throttling = $7, message = $8,"
 		"  answer = $9, duration = $10 * interval '1 us',"
 		"  credits = CASE WHEN $11 THEN 0 ELSE credits END,"
-		"  finished_at = pg_catalog.clock_timestamp() WHERE id = $1",
+		"  finished_at = pg_catalog.clock_timestamp(),"
+		"  counts_until = CASE WHEN NOT $11 THEN"
+		"   pg_catalog.clock_timestamp() + $12 * interval '1 us' END"
+		" WHERE id = $1",
 		&args, SPI_OK_UPDATE);
 	if (finish->nhashes > 0)
 		supersede(finish);
@@ -330,10 +334,27 @@ joor_rejection_record(Oid serverid, const char *server, int64 request_id,
 		&args, SPI_OK_INSERT);
 }
 
-/*
- * The youngest two hours and a day of window stay in any case: they are the
- * ledger of credits.
- */
+/* Whether the oldest request is one to let go; costs nothing. */
+static bool
+must_expire(void)
+{
+	JoorArgs args = {0};
+	Datum	 value;
+
+	joor_args_int(&args, joor_request_retention);
+	joor_args_int(&args, joor_request_max_rows);
+	joor_tables_execute(
+		"SELECT $1 > 0 AND o.started_at < pg_catalog.clock_timestamp()"
+		"    - $1 * interval '1 min'"
+		"  OR $2 > 0 AND n.id - o.id >= $2"
+		" FROM (SELECT id, started_at FROM joor.request"
+		"   ORDER BY id LIMIT 1) o,"
+		"  (SELECT id FROM joor.request ORDER BY id DESC LIMIT 1) n",
+		&args, SPI_OK_SELECT);
+	return joor_tables_value(1, &value) && DatumGetBool(value);
+}
+
+/* What still counts for the credits stays in any case. */
 void
 joor_request_expire(void)
 {
@@ -341,17 +362,20 @@ joor_request_expire(void)
 
 	joor_args_int(&args, joor_request_retention);
 	joor_args_int(&args, joor_request_max_rows);
-	joor_tables_execute(
-		"DELETE FROM joor.request"
-		" WHERE finished_at < pg_catalog.clock_timestamp()"
-		"    - interval '26 hours'"
-		"  AND ($1 > 0 AND finished_at < pg_catalog.clock_timestamp()"
-		"       - $1 * interval '1 min'"
-		"   OR $2 > 0 AND id <= (SELECT id FROM joor.request"
-		"       ORDER BY id DESC OFFSET $2 LIMIT 1))",
-		&args, SPI_OK_DELETE);
-	joor_tables_execute("DELETE FROM joor.rejection WHERE $1 > 0"
-						" AND closed_at < pg_catalog.clock_timestamp()"
-						"    - $1 * interval '1 min'",
-						&args, SPI_OK_DELETE);
+	if (must_expire())
+		joor_tables_execute(
+			"DELETE FROM joor.request"
+			" WHERE finished_at IS NOT NULL"
+			"  AND COALESCE(GREATEST(counts_until, retry_at), '-infinity')"
+			"    < pg_catalog.clock_timestamp()"
+			"  AND ($1 > 0 AND started_at < pg_catalog.clock_timestamp()"
+			"       - $1 * interval '1 min'"
+			"   OR $2 > 0 AND id <= (SELECT pg_catalog.max(id) - $2"
+			"       FROM joor.request))",
+			&args, SPI_OK_DELETE);
+	if (joor_request_retention > 0)
+		joor_tables_execute("DELETE FROM joor.rejection"
+							" WHERE closed_at < pg_catalog.clock_timestamp()"
+							"    - $1 * interval '1 min'",
+							&args, SPI_OK_DELETE);
 }

@@ -46,6 +46,7 @@ typedef struct JoorRequestStart
 	int64 credits;	 /* that the call costs */
 	int64 limit;	 /* credits of a window that may be spent */
 	int64 window;	 /* microseconds */
+	int64 timeout;	 /* microseconds; the call is over by then */
 	int64 pid;		 /* of the sender */
 	int64 run;		 /* first request of the same push or drain; 0: itself */
 	int64 run_items; /* of all of these; 0: not known */

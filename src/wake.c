@@ -451,18 +451,23 @@ joor_wake_stay(void)
 	SpinLockRelease(&shared->mutex);
 }
 
-void
+bool
 joor_wake_acknowledge(void)
 {
 	WakeSlot *slot;
+	bool	  announced = false;
 
 	if (shared == NULL)
-		return;
+		return false;
 	SpinLockAcquire(&shared->mutex);
 	slot = find_slot(MyDatabaseId, false);
 	if (slot != NULL)
+	{
+		announced = slot->wanted;
 		slot->wanted = false;
+	}
 	SpinLockRelease(&shared->mutex);
+	return announced;
 }
 
 /*

@@ -72,8 +72,11 @@ extern bool joor_wake_enter(void);
 extern bool joor_wake_leave(void);
 extern void joor_wake_stay(void);
 
-/* Forgets announcements up to now; the caller is about to look. */
-extern void joor_wake_acknowledge(void);
+/*
+ * Forgets announcements up to now, for the caller is about to look; whether
+ * there were any, as far as shared memory tells.
+ */
+extern bool joor_wake_acknowledge(void);
 
 /*
  * The launcher's side: announces itself, and goes through the databases that

@@ -68,6 +68,9 @@ static TimestampTz idle_since = 0;
 
 static TimestampTz expired_at = 0;
 
+/* Somebody has announced something since the last turn. */
+static bool woken = false;
+
 static bool
 extension_is_there(void)
 {
@@ -112,9 +115,28 @@ find_drain(Oid serverid)
 	return drain;
 }
 
-/* Wakes the drain of each account that has entries; false: none has. */
+/* Whether a drain has anything to do, now or later. */
 static bool
-find_work(void)
+has_due_drain(void)
+{
+	ListCell *cell;
+
+	foreach (cell, drains)
+	{
+		JoorDrain *drain = lfirst(cell);
+
+		if (joor_drain_in_flight(drain) || joor_drain_due(drain) != DT_NOEND)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Wakes the drain of each account that has entries, those that are blocked if
+ * asked to; false: there is none that could be sent.
+ */
+static bool
+find_work(bool blocked)
 {
 	JoorTables tables;
 	List	  *servers;
@@ -126,11 +148,11 @@ find_work(void)
 	joor_tables_open(&tables);
 	servers = joor_queue_servers();
 	foreach (cell, servers)
-		joor_drain_wake(find_drain(lfirst_oid(cell)));
+		joor_drain_wake(find_drain(lfirst_oid(cell)), blocked);
 	joor_tables_close(&tables);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
-	return servers != NIL;
+	return joor_enabled && has_due_drain();
 }
 
 /* Steps the drains that are due; when the next one is. */
@@ -149,7 +171,8 @@ step_drains(bool *in_flight)
 		while (joor_drain_due(drain) <= GetCurrentTimestamp() &&
 			   (joor_enabled || joor_drain_in_flight(drain)))
 			joor_drain_step(drain);
-		next = Min(next, joor_drain_due(drain));
+		if (joor_enabled || joor_drain_in_flight(drain))
+			next = Min(next, joor_drain_due(drain));
 		*in_flight |= joor_drain_in_flight(drain);
 	}
 	return next;
@@ -193,16 +216,18 @@ maybe_leave(void)
 	CommitTransactionCommand();
 	if (!leave)
 		return;
-	if (!find_work())
+	if (!find_work(false))
 		proc_exit(0);
 	joor_wake_stay();
 }
 
-static void
+/* True: somebody has set the latch; with requests in flight that is unknown. */
+static bool
 sleep_until(TimestampTz next, bool in_flight)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	long		wait = LONGEST_SLEEP;
+	int			events;
 
 	if (next != DT_NOEND)
 		wait = Min(wait, TimestampDifferenceMilliseconds(now, next));
@@ -212,12 +237,13 @@ sleep_until(TimestampTz next, bool in_flight)
 	{
 		joor_http_wait(
 			wait, joor_wait_event(&answer_wait_event, "JoorInventoryAnswer"));
-		return;
+		return false;
 	}
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 wait,
-					 joor_wait_event(&idle_wait_event, "JoorInventoryQueue"));
+	events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					   wait,
+					   joor_wait_event(&idle_wait_event, "JoorInventoryQueue"));
 	ResetLatch(MyLatch);
+	return (events & WL_LATCH_SET) != 0;
 }
 
 /* One turn of the loop: look, step, sleep. */
@@ -233,10 +259,10 @@ turn(void)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 	}
-	joor_wake_acknowledge();
+	woken |= joor_wake_acknowledge();
 	if (!extension_is_there())
 		proc_exit(0);
-	(void) find_work();
+	(void) find_work(woken);
 	next = step_drains(&in_flight);
 	if (in_flight || next != DT_NOEND)
 		idle_since = GetCurrentTimestamp();
@@ -245,7 +271,7 @@ turn(void)
 		expire_requests();
 		maybe_leave();
 	}
-	sleep_until(next, in_flight);
+	woken = sleep_until(next, in_flight);
 }
 
 /* Turns until an error, a cancel for example, ends one. */
@@ -292,7 +318,7 @@ joor_worker_main(Datum main_arg)
 	drain_context = AllocSetContextCreate(
 		TopMemoryContext, "joor_inventory drains", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(drain_context);
-	if (!find_work())
+	if (!find_work(true))
 		idle_since = GetCurrentTimestamp() - INT64CONST(1000) * LINGER;
 	for (;;)
 		turn_safely();

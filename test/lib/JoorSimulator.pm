@@ -45,7 +45,8 @@
 #   $joor->body($number)                  bytes of a call's body; undef: not kept
 #   $joor->wait_for(arrived => N, %filter)
 #       Also ended => N, under_way => N, timeout => S (10).  True when there
-#       are so many calls, false when the time is over.
+#       are at least so many calls, false when the time is over.  With
+#       held => N: calls in the pause of a fault, which a release lets go.
 #   $joor->reset, $joor->reset('calls', 'violations')
 #       Forgets everything, or these only (calls, violations, faults, credits,
 #       inventory, accounts).

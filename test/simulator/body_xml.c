@@ -3,9 +3,9 @@
  * body_xml.c
  *	  XML bodies: inventory_items > inventory_item > field, nothing else.
  *
- * libxml2's SAX interface, so that no tree is built.  Callbacks do not
- * longjmp; the first refusal stops the parser.  No document type is read,
- * hence no entity but the five of XML itself.
+ * libxml2's SAX interface, so that no tree is built.  After the first refusal
+ * the callbacks do nothing.  No document type is read, hence there is no
+ * entity but the five of XML itself.
  *
  * IDENTIFICATION
  *	  test/simulator/body_xml.c
@@ -19,21 +19,21 @@
 #include <libxml/parser.h>
 #include <string.h>
 
+#define PIECE ((size_t) 256 * 1024)
+
+#if LIBXML_VERSION >= 21200
+#define PARSER_ERROR const xmlError *
+#else
+#define PARSER_ERROR xmlErrorPtr
+#endif
+
 typedef struct XmlReader
 {
-	xmlParserCtxtPtr context;
-	ItemList		*list;
-	Item			*item;	/* the one that is open */
-	int				 depth; /* of the open elements */
-	Buffer			 text;	/* of the open field */
+	ItemList *list;
+	Item	 *item;	 /* the one that is open */
+	int		  depth; /* of the open elements */
+	Buffer	  text;	 /* of the open field */
 } XmlReader;
-
-static void
-refuse(XmlReader *reader, const char *rule, const char *detail)
-{
-	item_list_refuse(reader->list, rule, detail);
-	xmlStopParser(reader->context);
-}
 
 static void
 element_begins(void *user, const xmlChar *name, const xmlChar *prefix,
@@ -50,11 +50,13 @@ element_begins(void *user, const xmlChar *name, const xmlChar *prefix,
 	(void) defaulted_count;
 	(void) attributes;
 
+	if (reader->list->rule != NULL)
+		return;
 	if (prefix != NULL || namespace_count > 0 || attribute_count > 0)
-		refuse(reader, "structure", "attribute or namespace");
+		item_list_refuse(reader->list, "structure", "attribute or namespace");
 	else if (reader->depth > 2 ||
 			 (reader->depth < 2 && strcmp(element, expected[reader->depth])))
-		refuse(reader, "structure", element);
+		item_list_refuse(reader->list, "structure", element);
 	else if (reader->depth == 1)
 		reader->item = item_list_add(reader->list);
 	reader->text.length = 0;
@@ -74,9 +76,8 @@ element_ends(void *user, const xmlChar *name, const xmlChar *prefix,
 	reader->depth--;
 	if (reader->list->rule != NULL || reader->depth != 2)
 		return;
-	if (!item_set(reader->list, reader->item, element, strlen(element),
-				  VALUE_UNTYPED, reader->text.data, reader->text.length))
-		xmlStopParser(reader->context);
+	item_set(reader->list, reader->item, element, strlen(element),
+			 VALUE_UNTYPED, reader->text.data, reader->text.length);
 	reader->text.length = 0;
 }
 
@@ -94,7 +95,8 @@ characters(void *user, const xmlChar *text, int length)
 	{
 		if (strchr(" \t\r\n", text[i]) == NULL)
 		{
-			refuse(reader, "structure", "text between elements");
+			item_list_refuse(reader->list, "structure",
+							 "text between elements");
 			return;
 		}
 	}
@@ -106,25 +108,27 @@ document_type(void *user, const xmlChar *name, const xmlChar *public_id,
 {
 	(void) public_id;
 	(void) system_id;
-	refuse(user, "structure", (const char *) name);
+	item_list_refuse(((XmlReader *) user)->list, "structure",
+					 (const char *) name);
 }
 
 static void
 processing_instruction(void *user, const xmlChar *target, const xmlChar *data)
 {
 	(void) data;
-	refuse(user, "structure", (const char *) target);
+	item_list_refuse(((XmlReader *) user)->list, "structure",
+					 (const char *) target);
 }
 
 static void
 entity_reference(void *user, const xmlChar *name)
 {
-	refuse(user, "xml", (const char *) name);
+	item_list_refuse(((XmlReader *) user)->list, "xml", (const char *) name);
 }
 
 /* The rule of a structured error, and of a warning: a namespace, say. */
 static void
-parser_error(void *user, xmlErrorPtr error)
+parser_error(void *user, PARSER_ERROR error)
 {
 	XmlReader *reader = user;
 
@@ -156,16 +160,18 @@ check_declaration(ItemList *list, const char *body, size_t length)
 void
 body_xml_parse(ItemList *list, const char *body, size_t length)
 {
-	xmlSAXHandler handler = {.initialized = XML_SAX2_MAGIC,
-							 .startElementNs = element_begins,
-							 .endElementNs = element_ends,
-							 .characters = characters,
-							 .cdataBlock = characters,
-							 .internalSubset = document_type,
-							 .processingInstruction = processing_instruction,
-							 .reference = entity_reference,
-							 .serror = parser_error};
-	XmlReader	  reader = {.list = list};
+	xmlSAXHandler	 handler = {.initialized = XML_SAX2_MAGIC,
+								.startElementNs = element_begins,
+								.endElementNs = element_ends,
+								.characters = characters,
+								.cdataBlock = characters,
+								.internalSubset = document_type,
+								.processingInstruction = processing_instruction,
+								.reference = entity_reference,
+								.serror = parser_error};
+	XmlReader		 reader = {.list = list};
+	xmlParserCtxtPtr parser;
+	int				 error = 0;
 
 	if (!utf8_valid(body, length))
 	{
@@ -173,29 +179,25 @@ body_xml_parse(ItemList *list, const char *body, size_t length)
 		return;
 	}
 	check_declaration(list, body, length);
-	if (list->rule != NULL)
-		return;
-
-	reader.context = xmlCreatePushParserCtxt(&handler, &reader, NULL, 0, NULL);
-	if (reader.context == NULL)
+	parser = xmlCreatePushParserCtxt(&handler, &reader, NULL, 0, NULL);
+	if (parser == NULL)
 	{
 		item_list_refuse(list, "xml", "no parser");
 		return;
 	}
-	xmlCtxtUseOptions(reader.context, XML_PARSE_NONET);
-	reader.context->userData = &reader;
-	while (length > 0 && list->rule == NULL)
+	xmlCtxtUseOptions(parser, XML_PARSE_NONET);
+	while (length > 0 && error == 0 && list->rule == NULL)
 	{
-		size_t piece = length < 1 << 20 ? length : 1 << 20;
+		size_t piece = length < PIECE ? length : PIECE;
 
-		xmlParseChunk(reader.context, body, (int) piece, 0);
+		error = xmlParseChunk(parser, body, (int) piece, 0);
 		body += piece;
 		length -= piece;
 	}
-	if (list->rule == NULL)
-		xmlParseChunk(reader.context, NULL, 0, 1);
-	if (!reader.context->wellFormed)
+	if (error == 0 && list->rule == NULL)
+		error = xmlParseChunk(parser, NULL, 0, 1);
+	if (error != 0)
 		item_list_refuse(list, "xml", "not well-formed");
-	xmlFreeParserCtxt(reader.context);
+	xmlFreeParserCtxt(parser);
 	buffer_free(&reader.text);
 }

@@ -103,6 +103,13 @@ call_log_account(Call *call, const char *account)
 	simulator_changed();
 }
 
+void
+call_log_held(Call *call, bool held)
+{
+	call->held = held;
+	simulator_changed();
+}
+
 static void
 copy_header(char *copy, size_t size, const char *value)
 {
@@ -112,6 +119,7 @@ copy_header(char *copy, size_t size, const char *value)
 void
 call_log_headers(Call *call, const Request *request)
 {
+	call->begun = true;
 	copy_header(call->method, sizeof(call->method), request->method);
 	copy_header(call->content_type, sizeof(call->content_type),
 				request->content_type);
@@ -228,7 +236,7 @@ call_matches(const CallFilter *filter, const Call *call)
 CallCount
 call_log_count(const CallFilter *filter)
 {
-	CallCount count = {0, 0, 0};
+	CallCount count = {0, 0, 0, 0};
 
 	for (size_t i = 0; i < call_count; i++)
 	{
@@ -237,8 +245,10 @@ call_log_count(const CallFilter *filter)
 		count.arrived++;
 		if (calls[i]->ended != 0)
 			count.ended++;
-		else
+		else if (calls[i]->begun)
 			count.under_way++;
+		if (calls[i]->held)
+			count.held++;
 	}
 	return count;
 }
@@ -321,6 +331,7 @@ call_log_write_summary(Buffer *out, const CallFilter *filter)
 	buffer_json_integer(out, "calls", (int64_t) count.arrived);
 	buffer_json_integer(out, "ended", (int64_t) count.ended);
 	buffer_json_integer(out, "under_way", (int64_t) count.under_way);
+	buffer_json_integer(out, "held", (int64_t) count.held);
 	buffer_json_integer(out, "items", (int64_t) items);
 	buffer_json_integer(out, "bytes", (int64_t) bytes);
 	buffer_json_integer(out, "refused", (int64_t) by_status[429]);

@@ -23,6 +23,8 @@ typedef struct Call
 {
 	uint64_t	number;
 	unsigned	connection; /* number of the connection it came on */
+	bool		begun;		/* its headers have come */
+	bool		held;		/* in the pause of a fault */
 	int64_t		arrived;	/* epoch, microseconds */
 	int64_t		booked;		/* when it took effect; 0: it did not */
 	int64_t		ended;		/* 0: still under way */
@@ -60,18 +62,20 @@ typedef struct CallFilter
 	uint64_t	since;	   /* numbers above it */
 } CallFilter;
 
-/* How many of each sort there are. */
+/* How many of each sort there are; held is part of under_way. */
 typedef struct CallCount
 {
 	size_t arrived;
 	size_t ended;
 	size_t under_way;
+	size_t held;
 } CallCount;
 
 extern Call *call_log_begin(const Request *request, unsigned connection);
 
 /* Knows the account now; counts those that are under way beside it. */
 extern void call_log_account(Call *call, const char *account);
+extern void call_log_held(Call *call, bool held);
 extern void call_log_headers(Call *call, const Request *request);
 
 /* Keeps the body, which it takes over. */

@@ -121,11 +121,13 @@
  *							log_id
  *	 ?account= &operation= &status= &since=		only those; since: numbers
  *							above it.  Also with what follows.
- *	 ?summary=1				calls, ended, under_way, items, bytes, refused
- *							(429), most_abreast, violations, and counts by
- *							operation and status
- * GET /wait?arrived=N, ended=N or under_way=N, &timeout=S (10)
- *							wait until there are so many such calls; {"met"}
+ *	 ?summary=1				calls, ended, under_way, held, items, bytes,
+ *							refused (429), most_abreast, violations, and
+ *							counts by operation and status
+ * GET /wait?arrived=N, ended=N, under_way=N or held=N, &timeout=S (10)
+ *							wait until there are at least so many such calls:
+ *							under_way have their headers read and their fault
+ *							claimed, held are in its pause; {"met"}
  * GET /violations			array of: call, account, operation, rule, item
  *							(from 0), detail
  * GET /body/{number}		body of a call; of the last 100, up to 256 kB

@@ -254,10 +254,12 @@ enough(const Order *order)
 	const char *arrived = query(order, "arrived");
 	const char *ended = query(order, "ended");
 	const char *under_way = query(order, "under_way");
+	const char *held = query(order, "held");
 
 	return (!arrived || count.arrived >= strtoull(arrived, NULL, 10)) &&
 		   (!ended || count.ended >= strtoull(ended, NULL, 10)) &&
-		   (!under_way || count.under_way >= strtoull(under_way, NULL, 10));
+		   (!under_way || count.under_way >= strtoull(under_way, NULL, 10)) &&
+		   (!held || count.held >= strtoull(held, NULL, 10));
 }
 
 void

@@ -125,6 +125,27 @@ send_answer(struct MHD_Connection *connection, Answer *answer)
 	return result;
 }
 
+/*
+ * The pause of its fault.  A call that is known to be held can be let go:
+ * the number of releases is taken before.
+ */
+static bool
+pause_call(Exchange *exchange, struct MHD_Connection *connection)
+{
+	const Fault *fault = exchange->fault;
+	unsigned	 releases = simulator_releases();
+	bool		 there;
+
+	simulator_lock();
+	call_log_held(exchange->call, true);
+	simulator_unlock();
+	there = wire_pause(connection, fault->delay, fault->hold, releases);
+	simulator_lock();
+	call_log_held(exchange->call, false);
+	simulator_unlock();
+	return there;
+}
+
 /* False when there is nobody left to answer. */
 static bool
 make_answer(Exchange *exchange, struct MHD_Connection *connection,
@@ -137,7 +158,7 @@ make_answer(Exchange *exchange, struct MHD_Connection *connection,
 	if (applied == APPLIED_FIRST)
 		api_answer(exchange, answer);
 	if (fault != NULL && (fault->delay > 0 || fault->hold))
-		there = wire_pause(connection, fault->delay, fault->hold);
+		there = pause_call(exchange, connection);
 	if (applied == APPLIED_LATE)
 		api_answer(exchange, answer);
 	if (fault == NULL)
@@ -200,7 +221,7 @@ static enum MHD_Result
 cut_request(Exchange *exchange, struct MHD_Connection *connection)
 {
 	const Fault *fault = exchange->fault;
-	bool		 there = wire_pause(connection, fault->delay, fault->hold);
+	bool		 there = pause_call(exchange, connection);
 
 	exchange_end(exchange, 0, false);
 	if (there)

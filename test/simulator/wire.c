@@ -54,11 +54,11 @@ client_is_there(int socket, int64_t microseconds)
 }
 
 bool
-wire_pause(struct MHD_Connection *connection, int64_t microseconds, bool hold)
+wire_pause(struct MHD_Connection *connection, int64_t microseconds, bool hold,
+		   unsigned releases)
 {
-	int		 socket = connection_socket(connection);
-	int64_t	 until = clock_monotonic() + microseconds;
-	unsigned releases = simulator_releases();
+	int		socket = connection_socket(connection);
+	int64_t until = clock_monotonic() + microseconds;
 
 	while (!simulator_stopping())
 	{
@@ -86,7 +86,7 @@ wire_cut(struct MHD_Connection *connection, CutHow how)
 	else
 		shutdown(socket, SHUT_WR);
 	if (how == CUT_HALF_CLOSE)
-		wire_pause(connection, HALF_CLOSED, false);
+		wire_pause(connection, HALF_CLOSED, false, 0);
 }
 
 /* Sends what the socket takes now; -1: the client is gone. */
@@ -149,7 +149,7 @@ wire_send(Wire *wire, const char *data, size_t length)
 		if (wire->left >= 0)
 			wire->left -= (int64_t) piece;
 		if (wire->fault->slow_bytes > 0 &&
-			!wire_pause(wire->connection, wire->fault->slow_interval, false))
+			!wire_pause(wire->connection, wire->fault->slow_interval, false, 0))
 			return false;
 		data += piece;
 		length -= piece;

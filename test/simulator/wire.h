@@ -19,11 +19,12 @@
 #include "fault.h"
 
 /*
- * Waits that long, and until the next simulator_release() when held.  False
- * when the client has gone meanwhile, or the simulator ends.
+ * Waits that long, and when held until simulator_releases() is another number
+ * than releases.  False when the client has gone meanwhile, or the simulator
+ * ends.
  */
 extern bool wire_pause(struct MHD_Connection *connection, int64_t microseconds,
-					   bool hold);
+					   bool hold, unsigned releases);
 
 /* Ends the connection as the fault says. */
 extern void wire_cut(struct MHD_Connection *connection, CutHow how);
