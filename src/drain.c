@@ -43,6 +43,7 @@
 
 /* Pauses, in milliseconds. */
 #define PAUSE_LOCKED 200		/* another process sends for the account */
+#define PAUSE_ERROR 60000		/* after an error that may pass by itself */
 #define PAUSE_FAILED 1000		/* the first one after a failure ... */
 #define PAUSE_FAILED_MAX 300000 /* ... doubled each time, up to this one */
 
@@ -279,6 +280,7 @@ build_body(JoorDrain *drain)
 static void
 build_probe(JoorDrain *drain)
 {
+	MemSet(&drain->batch, 0, sizeof(drain->batch));
 	MemSet(&drain->call, 0, sizeof(drain->call));
 	drain->call.operation = JOOR_READ_STYLES;
 }
@@ -478,7 +480,6 @@ conclude_refused(JoorDrain *drain, const JoorDelivery *delivery,
 {
 	int count = drain->batch.count;
 
-	drain->probe = false;
 	drain->refusals++;
 	if (refuses_everything(drain))
 	{
@@ -486,8 +487,13 @@ conclude_refused(JoorDrain *drain, const JoorDelivery *delivery,
 			psprintf("JOOR refuses every request: %s", delivery->message);
 		return;
 	}
-	if (delivery->http_status == 404 && drain->refusals == 1)
-		drain->probe = true;
+	if (drain->probe)
+	{
+		/* it is JOOR that answers; what is wrong, the bodies will show */
+		drain->probe = false;
+		return;
+	}
+	drain->probe = delivery->http_status == 404 && drain->refusals == 1;
 	drop_suspects(drain);
 	if (count == 1)
 	{
@@ -511,13 +517,20 @@ conclude_too_large(JoorDrain *drain, bool may_pass)
 static void
 conclude_failed(JoorDrain *drain, const JoorDelivery *delivery)
 {
-	double pause = PAUSE_FAILED * pow(2, Min(drain->failures, 20));
+	double		pause = PAUSE_FAILED * pow(2, Min(drain->failures, 20));
+	TimestampTz spaced = drain->due;
 
 	drain->failures++;
 	pause = Min(pause, PAUSE_FAILED_MAX) * (0.5 + 0.5 * joor_random());
 	if (delivery->too_large)
 		conclude_too_large(drain, true);
 	pause_drain(drain, (long) pause, JOOR_DRAIN_FAILED, delivery->message);
+	if (drain->due < spaced)
+	{
+		drain->due = spaced;
+		joor_drain_state_set(&drain->state, JOOR_DRAIN_FAILED,
+							 delivery->message, spaced);
+	}
 }
 
 /* What the outcome means for the queue, and for what comes next. */
@@ -574,6 +587,23 @@ finish_request(JoorDrain *drain)
  * Steps.
  */
 
+/* Whether an error may be gone without anybody having acted on the account. */
+static bool
+may_pass(int sqlerrcode)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
+	{
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+		case ERRCODE_INTERNAL_ERROR:
+			return true;
+		default:
+			return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+	}
+}
+
 /* An error of the account's: remember it, and try again later. */
 static void
 note_error(JoorDrain *drain, MemoryContext context)
@@ -599,7 +629,10 @@ note_error(JoorDrain *drain, MemoryContext context)
 			ereport(LOG, (errmsg("not sending for server %u: %s",
 								 drain->serverid, error->message),
 						  error->detail ? errdetail("%s", error->detail) : 0));
-		block_drain(drain, error->message);
+		if (may_pass(error->sqlerrcode))
+			pause_drain(drain, PAUSE_ERROR, JOOR_DRAIN_BLOCKED, error->message);
+		else
+			block_drain(drain, error->message);
 		begin(&tables);
 		joor_drain_state_save(&drain->state, drain->serverid);
 		commit(&tables);

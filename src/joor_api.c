@@ -280,6 +280,14 @@ count_status(const JoorDelivery *delivery, int nitems, JoorItemStatus status)
 	return count;
 }
 
+/* A document that says nothing of a call, {} for example. */
+static bool
+says_nothing(const JoorReply *reply)
+{
+	return !reply->has_code && !reply->has_sku_count && !reply->has_log &&
+		   reply->log_id == NULL && reply->comment == NULL;
+}
+
 /*
  * A success: the items one by one.  Without a log of them the sku_count
  * tells, and without both the code does.
@@ -328,7 +336,7 @@ read_items(JoorDelivery *delivery, const JoorCall *call, JoorReply *reply)
 static void
 read_success(JoorDelivery *delivery, const JoorCall *call, JoorReply *reply)
 {
-	if (!reply->readable)
+	if (!reply->readable || (call->nitems > 0 && says_nothing(reply)))
 		conclude(delivery, JOOR_UNKNOWN, 0,
 				 "accepted, but the answer cannot be read");
 	else if (!reply->success)

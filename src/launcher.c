@@ -117,6 +117,17 @@ list_databases(void)
 	return databases;
 }
 
+/* Whether it has not been dropped meanwhile, and takes connections. */
+static bool
+database_exists(Oid database)
+{
+	List *databases = list_databases();
+	bool  exists = list_member_oid(databases, database);
+
+	list_free(databases);
+	return exists;
+}
+
 static Launch *
 find_launch(Oid database)
 {
@@ -208,10 +219,14 @@ start_wanted(List **databases, long sleep)
 	{
 		long rest;
 
+		if (!database_exists(database))
+		{
+			joor_wake_forget(database);
+			continue;
+		}
 		if (left)
 			find_launch(database)->pause = 0;
 		rest = start_worker(database);
-
 		if (rest > 0)
 			sleep = Min(sleep, rest);
 	}

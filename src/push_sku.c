@@ -89,6 +89,30 @@ read_arguments(FunctionCallInfo fcinfo, JoorItem *item)
 	}
 }
 
+/*
+ * Whether a text can be a segment of the call's address, where it stands even
+ * if a UPC identifies the item.  "." and ".." name other addresses.
+ */
+static bool
+check_segment(const JoorItem *item, JoorFieldId field, JoorViolation *violation)
+{
+	const JoorText *text = &item->value[field].text;
+	int				longest = joor_fields[field].longest;
+	const char	   *rule = NULL;
+
+	if (text->length == 0)
+		rule = "is empty";
+	else if (joor_text_clip(text->data, text->length, longest) < text->length)
+		rule = joor_fields[field].too_long;
+	else if (text->length <= 2 && strncmp(text->data, "..", text->length) == 0)
+		rule = "cannot be part of an address";
+	if (rule != NULL)
+		joor_violation_set(violation, item, field,
+						   text->length > 0 ? text->data : NULL, text->length,
+						   rule, NULL);
+	return rule == NULL;
+}
+
 /* Errors out unless the item is valid. */
 static void
 check_item(JoorItem *item, const JoorAccount *account)
@@ -96,7 +120,9 @@ check_item(JoorItem *item, const JoorAccount *account)
 	JoorViolation  violation;
 	StringInfoData message;
 
-	if (joor_item_check(item, &account->rules, &violation))
+	if (joor_item_check(item, &account->rules, &violation) &&
+		check_segment(item, JOOR_FIELD_STYLE_NUMBER, &violation) &&
+		check_segment(item, JOOR_FIELD_STYLE_IDENTIFIER, &violation))
 		return;
 	initStringInfo(&message);
 	joor_violation_append(&message, &violation);

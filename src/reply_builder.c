@@ -25,11 +25,11 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "reply_builder.h"
+#include "reply_value.h"
 
 /* Bytes of a text that are kept. */
 #define SKU_MAX 600
@@ -81,102 +81,13 @@ struct JoorReplyBuilder
 	ReplyNode	  nodes[JOOR_REPLY_DEPTH]; /* of them, outermost first */
 };
 
-/*
- * Texts.
- */
-
-/*
- * A copy of a text without blanks around it and with spaces in place of
- * control characters (C1 too, which UTF-8 writes as C2 80 to C2 9F), cut
- * between characters; NULL if nothing is left.
- */
-static char *
-keep_text(const JoorReplyBuilder *builder, const char *data, int length,
-		  int longest)
-{
-	char *text;
-	int	  i;
-
-	for (; length > 0 && (unsigned char) *data <= ' '; length--)
-		data++;
-	while (length > 0 && (unsigned char) data[length - 1] <= ' ')
-		length--;
-	if (length > longest)
-		length = pg_encoding_mbcliplen(PG_UTF8, data, length, longest);
-	if (length == 0)
-		return NULL;
-	text = MemoryContextAlloc(builder->context, length + 1);
-	for (i = 0; i < length; i++)
-	{
-		unsigned char c = (unsigned char) data[i];
-		unsigned char next = i + 1 < length ? (unsigned char) data[i + 1] : 0;
-
-		text[i] = c < ' ' || c == 0x7f ? ' ' : data[i];
-		if (c == 0xc2 && next >= 0x80 && next <= 0x9f)
-		{
-			text[i++] = ' ';
-			text[i] = ' ';
-		}
-	}
-	text[length] = '\0';
-	return text;
-}
-
 /* Keeps a text unless there is one already. */
 static void
 set_text(const JoorReplyBuilder *builder, char **target, const char *data,
 		 int length, int longest)
 {
 	if (*target == NULL)
-		*target = keep_text(builder, data, length, longest);
-}
-
-/* 0, also as 00, +0, -0 or 0.0. */
-static bool
-is_zero(const char *text)
-{
-	Size zeros;
-
-	if (*text == '+' || *text == '-')
-		text++;
-	zeros = strspn(text, "0");
-	text += zeros;
-	if (*text == '.')
-		text += 1 + strspn(text + 1, "0");
-	return zeros > 0 && *text == '\0';
-}
-
-/* A whole number that is not negative; false: anything else. */
-static bool
-parse_count(const char *text, int64 *count)
-{
-	Size digits = strspn(text, "0123456789");
-
-	if (digits == 0 || digits > 18 || text[digits] != '\0')
-		return false;
-	*count = strtoll(text, NULL, 10);
-	return true;
-}
-
-static JoorItemStatus
-parse_status(const char *text)
-{
-	static const struct
-	{
-		const char	  *word;
-		JoorItemStatus status;
-	} words[] = {
-		{"pass", JOOR_STATUS_PASS},	   {"passed", JOOR_STATUS_PASS},
-		{"success", JOOR_STATUS_PASS}, {"ok", JOOR_STATUS_PASS},
-		{"fail", JOOR_STATUS_FAIL},	   {"failed", JOOR_STATUS_FAIL},
-		{"error", JOOR_STATUS_FAIL},
-	};
-	Size i;
-
-	for (i = 0; i < lengthof(words); i++)
-		if (pg_strcasecmp(text, words[i].word) == 0)
-			return words[i].status;
-	return JOOR_STATUS_UNKNOWN;
+		*target = joor_reply_text(builder->context, data, length, longest);
 }
 
 /*
@@ -314,9 +225,9 @@ set_entry_field(JoorReplyBuilder *builder, NodeRole role, const char *data,
 					 JOOR_REPLY_TEXT_MAX);
 			break;
 		case ROLE_STATUS:
-			status = keep_text(builder, data, length, ID_MAX);
+			status = joor_reply_text(builder->context, data, length, ID_MAX);
 			if (status != NULL && node->entry.status == JOOR_STATUS_UNKNOWN)
-				node->entry.status = parse_status(status);
+				node->entry.status = joor_reply_status(status);
 			if (status != NULL)
 				pfree(status);
 			node->has_field = true;
@@ -335,17 +246,17 @@ set_code(JoorReplyBuilder *builder, const char *data, int length)
 	if (reply->code == NULL)
 		return;
 	reply->has_code = true;
-	reply->success = is_zero(reply->code);
+	reply->success = joor_reply_is_zero(reply->code);
 }
 
 static void
 set_count(JoorReplyBuilder *builder, const char *data, int length)
 {
 	JoorReply *reply = builder->reply;
-	char	  *text = keep_text(builder, data, length, ID_MAX);
+	char	  *text = joor_reply_text(builder->context, data, length, ID_MAX);
 
 	if (text != NULL && !reply->has_sku_count)
-		reply->has_sku_count = parse_count(text, &reply->sku_count);
+		reply->has_sku_count = joor_reply_count(text, &reply->sku_count);
 }
 
 void

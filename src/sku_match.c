@@ -146,13 +146,47 @@ match_by_sku(const JoorItem *items, int nitems, const JoorReply *reply,
 	hash_destroy(table);
 }
 
+/*
+ * Whether the log tells by its SKUs that it is in another order than the
+ * items: an entry is certainly that of an item at another position.
+ */
+static bool
+is_reordered(const JoorItem *items, int nitems, const JoorReply *reply)
+{
+	HTAB *table = NULL;
+	bool  reordered = false;
+	int	  i;
+
+	for (i = 0; i < nitems && !reordered; i++)
+	{
+		char		key[SKU_KEY_SIZE] = {0};
+		char		expected[SKU_KEY_SIZE];
+		const char *sku = reply->entries[i].sku;
+		SkuEntry   *entry;
+
+		if (sku == NULL)
+			continue;
+		append_reduced(key, 0, sku, strlen(sku));
+		item_key(&items[i], expected);
+		if (memcmp(key, expected, SKU_KEY_SIZE) == 0)
+			continue;
+		if (table == NULL)
+			table = index_items(items, nitems);
+		entry = hash_search(table, key, HASH_FIND, NULL);
+		reordered = entry != NULL && entry->item >= 0;
+	}
+	if (table != NULL)
+		hash_destroy(table);
+	return reordered;
+}
+
 void
 joor_sku_match(const JoorItem *items, int nitems, const JoorReply *reply,
 			   JoorItemStatus *status, char **reason)
 {
 	int i;
 
-	if (reply->nentries != nitems)
+	if (reply->nentries != nitems || is_reordered(items, nitems, reply))
 	{
 		match_by_sku(items, nitems, reply, status, reason);
 		return;

@@ -4,8 +4,9 @@
  *	  Which entry of JOOR's inventory_log belongs to which item.
  *
  * Rules (JOOR API contract, "The answer"): by position when there are as many
- * entries as items; else by `sku`, JOOR's joined text of what was sent, where
- * exactly one item and one entry fit; all others remain unknown.
+ * entries as items, unless an entry's `sku` is that of an item at another
+ * position; else by `sku`, JOOR's joined text of what was sent, where exactly
+ * one item and one entry fit; all others remain unknown.
  *
  * Floor 3: knows no HTTP.
  *

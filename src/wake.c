@@ -502,3 +502,15 @@ joor_wake_next_wanted(int *index, bool *left)
 	SpinLockRelease(&shared->mutex);
 	return database;
 }
+
+void
+joor_wake_forget(Oid database)
+{
+	WakeSlot *slot;
+
+	SpinLockAcquire(&shared->mutex);
+	slot = find_slot(database, false);
+	if (slot != NULL && slot->pid == 0)
+		memset(slot, 0, sizeof(WakeSlot));
+	SpinLockRelease(&shared->mutex);
+}

@@ -86,6 +86,9 @@ extern bool joor_wake_acknowledge(void);
 extern void joor_wake_launcher(void);
 extern Oid	joor_wake_next_wanted(int *index, bool *left);
 
+/* The database has been dropped: nothing is wanted there. */
+extern void joor_wake_forget(Oid database);
+
 /* Registers a worker for a database, with the launcher as its parent. */
 extern bool joor_wake_register_worker(Oid					   database,
 									  BackgroundWorkerHandle **handle);

@@ -237,7 +237,8 @@ sleep_until(TimestampTz next, bool in_flight)
 	{
 		joor_http_wait(
 			wait, joor_wait_event(&answer_wait_event, "JoorInventoryAnswer"));
-		return false;
+		/* the flag in shared memory tells; without it, it may be so */
+		return !joor_wake_is_preloaded();
 	}
 	events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					   wait,
@@ -264,13 +265,11 @@ turn(void)
 		proc_exit(0);
 	(void) find_work(woken);
 	next = step_drains(&in_flight);
+	expire_requests();
 	if (in_flight || next != DT_NOEND)
 		idle_since = GetCurrentTimestamp();
 	else
-	{
-		expire_requests();
 		maybe_leave();
-	}
 	woken = sleep_until(next, in_flight);
 }
 

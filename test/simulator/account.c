@@ -167,22 +167,25 @@ set_answer(void *object, json_t *value)
 	return good;
 }
 
-#define PLAIN(name, kind, member)                            \
-	{                                                        \
-		name, kind, offsetof(Account, member), 0, NULL, NULL \
+#define PLAIN(option, sort, member)                                       \
+	{                                                                     \
+		.name = option, .kind = sort, .offset = offsetof(Account, member) \
 	}
-#define CHOICE(name, member, words)                                    \
-	{                                                                  \
-		name, OPTION_CHOICE, offsetof(Account, member), 0, words, NULL \
+#define CHOICE(option, member, words)                         \
+	{                                                         \
+		.name = option, .kind = OPTION_CHOICE,                \
+		.offset = offsetof(Account, member), .choices = words \
 	}
-#define CUSTOM(name, set)                    \
-	{                                        \
-		name, OPTION_CUSTOM, 0, 0, NULL, set \
+#define CUSTOM(option, function)                               \
+	{                                                          \
+		.name = option, .kind = OPTION_CUSTOM, .set = function \
 	}
 
 static const Option account_options[] = {
-	{"token", OPTION_TEXT, offsetof(Account, token),
-	 sizeof(((Account *) 0)->token), NULL, NULL},
+	{.name = "token",
+	 .kind = OPTION_TEXT,
+	 .offset = offsetof(Account, token),
+	 .size = sizeof(((Account *) 0)->token)},
 	CHOICE("auth", auth, auth_schemes),
 	PLAIN("disabled", OPTION_BOOLEAN, disabled),
 	PLAIN("credits", OPTION_INTEGER, credits.limit),
@@ -209,7 +212,8 @@ static const Option account_options[] = {
 	PLAIN("any_warehouse", OPTION_BOOLEAN, any_warehouse),
 	CUSTOM("pending", set_pending),
 	CUSTOM("answer", set_answer),
-	{NULL, OPTION_CUSTOM, 0, 0, NULL, NULL}};
+	{.name = NULL},
+};
 
 static Account *
 account_make(const char *name)

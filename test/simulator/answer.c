@@ -24,33 +24,39 @@ static const char *const logs[] = {"full",	   "missing", "short",
 static const char *const counts[] = {"right", "fewer", "string", "missing",
 									 NULL};
 
-#define MEMBER(name) offsetof(AnswerStyle, name)
-#define CHOICE(name, words)                                \
-	{                                                      \
-#name, OPTION_CHOICE, MEMBER(name), 0, words, NULL \
+#define PLAIN(member, sort)                                                    \
+	{                                                                          \
+		.name = #member, .kind = sort, .offset = offsetof(AnswerStyle, member) \
 	}
-#define TEXT(name)                                                           \
-	{                                                                        \
-#name, OPTION_TEXT, MEMBER(name), sizeof(((AnswerStyle *) 0)->name), \
-			NULL, NULL                                                       \
+#define TEXT(member)                                \
+	{                                               \
+		.name = #member, .kind = OPTION_TEXT,       \
+		.offset = offsetof(AnswerStyle, member),    \
+		.size = sizeof(((AnswerStyle *) 0)->member) \
+	}
+#define CHOICE(member, words)                                     \
+	{                                                             \
+		.name = #member, .kind = OPTION_CHOICE,                   \
+		.offset = offsetof(AnswerStyle, member), .choices = words \
 	}
 
 const Option answer_style_options[] = {
 	TEXT(root),
-	{"wrapped", OPTION_BOOLEAN, MEMBER(wrapped), 0, NULL, NULL},
-	{"code", OPTION_INTEGER, MEMBER(code), 0, NULL, NULL},
+	PLAIN(wrapped, OPTION_BOOLEAN),
+	PLAIN(code, OPTION_INTEGER),
 	CHOICE(code_type, code_types),
 	CHOICE(comment, presences),
 	TEXT(comment_text),
 	CHOICE(log_id, presences),
 	CHOICE(response, responses),
 	CHOICE(log, logs),
-	{"single_list", OPTION_BOOLEAN, MEMBER(single_list), 0, NULL, NULL},
+	PLAIN(single_list, OPTION_BOOLEAN),
 	CHOICE(sku_count, counts),
 	CHOICE(sku, presences),
 	TEXT(pass),
 	TEXT(fail),
-	{NULL, OPTION_CUSTOM, 0, 0, NULL, NULL}};
+	{.name = NULL},
+};
 
 /* What one envelope says. */
 typedef struct Envelope

@@ -36,7 +36,8 @@ static const ParameterRule parameter_rules[] = {
 	{OPERATION_SKU, "size", NULL},
 	{OPERATION_SKU, "inventory_date", NULL},
 	{OPERATION_SKU, "warehouse", NULL},
-	{OPERATION_READ, "count", NULL}};
+	{OPERATION_READ, "count", NULL},
+};
 
 void
 api_violate(Exchange *exchange, const char *rule, const char *detail)

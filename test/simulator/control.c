@@ -172,7 +172,8 @@ static const OrderRule order_rules[] = {
 	{"POST", "refill", order_post_refill},
 	{"POST", "reset", order_post_reset},
 	{"GET", "health", order_get_health},
-	{NULL, "trap", order_visit_trap}};
+	{NULL, "trap", order_visit_trap},
+};
 
 static const OrderRule *
 find_rule(const char *method, const char *path)

@@ -125,53 +125,57 @@ set_retry_after(void *object, json_t *value)
 	return true;
 }
 
-#define PLAIN(name, kind)                                 \
-	{                                                     \
-#name, kind, offsetof(Fault, name), 0, NULL, NULL \
+#define PLAIN(member, sort)                                              \
+	{                                                                    \
+		.name = #member, .kind = sort, .offset = offsetof(Fault, member) \
 	}
-#define TEXT(name)                                  \
-	{                                               \
-#name, OPTION_TEXT, offsetof(Fault, name),  \
-			sizeof(((Fault *) 0)->name), NULL, NULL \
-	}
-#define CHOICE(name, words)                                         \
-	{                                                               \
-#name, OPTION_CHOICE, offsetof(Fault, name), 0, words, NULL \
-	}
-#define CUSTOM(name, set)                     \
+#define TEXT(member)                          \
 	{                                         \
-#name, OPTION_CUSTOM, 0, 0, NULL, set \
+		.name = #member, .kind = OPTION_TEXT, \
+		.offset = offsetof(Fault, member),    \
+		.size = sizeof(((Fault *) 0)->member) \
+	}
+#define CHOICE(member, words)                               \
+	{                                                       \
+		.name = #member, .kind = OPTION_CHOICE,             \
+		.offset = offsetof(Fault, member), .choices = words \
+	}
+#define CUSTOM(member, function)                                \
+	{                                                           \
+		.name = #member, .kind = OPTION_CUSTOM, .set = function \
 	}
 
-static const Option fault_options[] = {TEXT(name),
-									   CHOICE(operation, operations),
-									   TEXT(account),
-									   PLAIN(after, OPTION_INTEGER),
-									   PLAIN(times, OPTION_INTEGER),
-									   CUSTOM(applied, set_applied),
-									   PLAIN(delay, OPTION_SECONDS),
-									   PLAIN(hold, OPTION_BOOLEAN),
-									   PLAIN(early, OPTION_BOOLEAN),
-									   PLAIN(status, OPTION_INTEGER),
-									   TEXT(content_type),
-									   CUSTOM(retry_after, set_retry_after),
-									   TEXT(location),
-									   TEXT(target),
-									   CUSTOM(headers, set_headers),
-									   CUSTOM(answer, set_answer),
-									   CHOICE(body_kind, body_kinds),
-									   CUSTOM(body, set_body),
-									   CUSTOM(body_base64, set_body_base64),
-									   PLAIN(size, OPTION_INTEGER),
-									   CHOICE(cut, cuts),
-									   CHOICE(how, hows),
-									   PLAIN(cut_after, OPTION_INTEGER),
-									   PLAIN(slow_bytes, OPTION_INTEGER),
-									   PLAIN(slow_interval, OPTION_SECONDS),
-									   PLAIN(content_length, OPTION_INTEGER),
-									   PLAIN(http10, OPTION_BOOLEAN),
-									   PLAIN(chunked, OPTION_BOOLEAN),
-									   {NULL, OPTION_CUSTOM, 0, 0, NULL, NULL}};
+static const Option fault_options[] = {
+	TEXT(name),
+	CHOICE(operation, operations),
+	TEXT(account),
+	PLAIN(after, OPTION_INTEGER),
+	PLAIN(times, OPTION_INTEGER),
+	CUSTOM(applied, set_applied),
+	PLAIN(delay, OPTION_SECONDS),
+	PLAIN(hold, OPTION_BOOLEAN),
+	PLAIN(early, OPTION_BOOLEAN),
+	PLAIN(status, OPTION_INTEGER),
+	TEXT(content_type),
+	CUSTOM(retry_after, set_retry_after),
+	TEXT(location),
+	TEXT(target),
+	CUSTOM(headers, set_headers),
+	CUSTOM(answer, set_answer),
+	CHOICE(body_kind, body_kinds),
+	CUSTOM(body, set_body),
+	CUSTOM(body_base64, set_body_base64),
+	PLAIN(size, OPTION_INTEGER),
+	CHOICE(cut, cuts),
+	CHOICE(how, hows),
+	PLAIN(cut_after, OPTION_INTEGER),
+	PLAIN(slow_bytes, OPTION_INTEGER),
+	PLAIN(slow_interval, OPTION_SECONDS),
+	PLAIN(content_length, OPTION_INTEGER),
+	PLAIN(http10, OPTION_BOOLEAN),
+	PLAIN(chunked, OPTION_BOOLEAN),
+	{.name = NULL},
+};
 
 static void
 free_fault(Fault *fault)

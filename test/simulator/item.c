@@ -20,19 +20,21 @@
 
 #define LARGEST_INVENTORY 2147483647
 
-const char *const field_names[FIELD_COUNT] = {"upc",
-											  "style_number",
-											  "style_identifier",
-											  "style_id",
-											  "color_code",
-											  "style_color_id",
-											  "size",
-											  "size_code",
-											  "warehouse",
-											  "inventory_date",
-											  "inventory",
-											  "made_to_order",
-											  "style_identifer"};
+const char *const field_names[FIELD_COUNT] = {
+	"upc",
+	"style_number",
+	"style_identifier",
+	"style_id",
+	"color_code",
+	"style_color_id",
+	"size",
+	"size_code",
+	"warehouse",
+	"inventory_date",
+	"inventory",
+	"made_to_order",
+	"style_identifer",
+};
 
 /* Characters of the longest text; 0: not a text. */
 static const unsigned char longest[FIELD_COUNT] = {
@@ -43,7 +45,8 @@ static const unsigned char longest[FIELD_COUNT] = {
 	[FIELD_COLOR_CODE] = 100,
 	[FIELD_SIZE] = 100,
 	[FIELD_SIZE_CODE] = 100,
-	[FIELD_WAREHOUSE] = 150};
+	[FIELD_WAREHOUSE] = 150,
+};
 
 Item *
 item_list_add(ItemList *list)

@@ -89,7 +89,8 @@ read_arguments(int count, char **texts, Arguments *arguments)
 		{"port-file", required_argument, NULL, 'f'},
 		{"exit-with-stdin", no_argument, NULL, 'e'},
 		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+		{NULL, 0, NULL, 0},
+	};
 	int option;
 
 	while ((option = getopt_long(count, texts, "", options, NULL)) != -1)

@@ -145,13 +145,15 @@ header_member(Request *request, const char *name)
 	{
 		const char	*name;
 		const char **member;
-	} members[] = {{"Authorization", &request->authorization},
-				   {"Content-Type", &request->content_type},
-				   {"Content-Length", &request->content_length},
-				   {"Accept", &request->accept},
-				   {"User-Agent", &request->user_agent},
-				   {"Expect", &request->expect},
-				   {"Transfer-Encoding", &request->transfer_encoding}};
+	} members[] = {
+		{"Authorization", &request->authorization},
+		{"Content-Type", &request->content_type},
+		{"Content-Length", &request->content_length},
+		{"Accept", &request->accept},
+		{"User-Agent", &request->user_agent},
+		{"Expect", &request->expect},
+		{"Transfer-Encoding", &request->transfer_encoding},
+	};
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 	{

@@ -16,9 +16,11 @@
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define SLICE 20000 /* microseconds between two looks at the clock */
@@ -274,6 +276,18 @@ cut_at(const Fault *fault, const Answer *answer, size_t head)
 	return (int64_t) head + body / 2;
 }
 
+/* Waits until the client's side has all that was sent: a reset drops it. */
+static void
+wait_for_client(const Wire *wire)
+{
+	int unsent = 0;
+
+	while (!simulator_stopping() &&
+		   ioctl(wire->socket, SIOCOUTQ, &unsent) == 0 && unsent > 0 &&
+		   client_is_there(wire->socket, 1000))
+		continue;
+}
+
 void
 wire_answer(struct MHD_Connection *connection, const Fault *fault,
 			const Answer *answer)
@@ -292,6 +306,8 @@ wire_answer(struct MHD_Connection *connection, const Fault *fault,
 	if (wire_send(&wire, head.data, head.length))
 		send_body(&wire, answer);
 	buffer_free(&head);
-	if (fault->cut != CUT_NONE)
-		wire_cut(connection, (CutHow) fault->how);
+	if (fault->cut == CUT_NONE)
+		return;
+	wait_for_client(&wire);
+	wire_cut(connection, (CutHow) fault->how);
 }

@@ -863,6 +863,14 @@ subtest 'faults: on the wire' => sub {
 		],
 		[ { cut => 'after_answer' }, qr/\}$/, 'reset', 1 ],
 		[
+			{
+				cut => 'after_answer',
+				body_kind => 'huge',
+				size => 1_000_000
+			},
+			qr/\r\n\r\nx+$/, 'reset', 1
+		],
+		[
 			{ content_length => 1000 },
 			qr/Content-Length: 1000\r\n.*\}$/s, 'eof', 1
 		],
