@@ -411,8 +411,7 @@ COMMENT ON FUNCTION joor.push_sku(text, text, bigint, text, text, text, date,
 CREATE VIEW joor.status AS
 SELECT s.srvname AS account,
 	CASE
-		WHEN pg_catalog.current_setting('joor_inventory.enabled', true)
-			OPERATOR(pg_catalog.=) 'off' THEN 'disabled'
+		WHEN NOT pg_catalog.current_setting('joor_inventory.enabled', true)::boolean THEN 'disabled'
 		WHEN pg_catalog.pg_is_in_recovery() THEN 'standby'
 		WHEN a.serverid IS NULL THEN 'not activated'
 		WHEN NOT a.here THEN 'copied'
@@ -438,8 +437,7 @@ SELECT s.srvname AS account,
 	u.oldest,
 	CASE
 		WHEN u.oldest IS NULL THEN 'nothing is queued'
-		WHEN pg_catalog.current_setting('joor_inventory.enabled', true)
-			OPERATOR(pg_catalog.=) 'off'
+		WHEN NOT pg_catalog.current_setting('joor_inventory.enabled', true)::boolean
 			THEN 'sending is switched off: joor_inventory.enabled'
 		WHEN pg_catalog.pg_is_in_recovery()
 			THEN 'this server is a standby; the primary sends'

@@ -294,13 +294,15 @@ joor_rejection_record(Oid serverid, const char *server, int64 request_id,
 	joor_args_text(&args, server);
 	joor_args_int(&args, request_id);
 	joor_args_text(&args, items);
+	/* An array, not a join: the index is used whatever the planner guesses. */
 	joor_tables_execute(
-		"UPDATE joor.rejection r SET closed_at = pg_catalog.clock_timestamp()"
-		" FROM pg_catalog.json_to_recordset($4::json)"
-		"   AS i(\"position\" text, status text)"
-		" WHERE r.serverid = $1 AND r.closed_at IS NULL"
-		"  AND i.status = 'pass'"
-		"  AND pg_catalog.md5(r.\"position\") = pg_catalog.md5(i.\"position\")",
+		"UPDATE joor.rejection SET closed_at = pg_catalog.clock_timestamp()"
+		" WHERE serverid = $1 AND closed_at IS NULL"
+		"  AND pg_catalog.md5(\"position\") = ANY (ARRAY("
+		"   SELECT pg_catalog.md5(i.\"position\")"
+		"   FROM pg_catalog.json_to_recordset($4::json)"
+		"    AS i(\"position\" text, status text)"
+		"   WHERE i.status = 'pass'))",
 		&args, SPI_OK_UPDATE);
 	joor_tables_execute(
 		"INSERT INTO joor.rejection AS r (serverid, server, request_id,"

@@ -42,7 +42,8 @@
 #                since => $number)        array of calls, oldest first
 #   $joor->summary(%filter)               counts
 #   $joor->violations(%filter)            array; empty is what tests want
-#   $joor->body($number)                  bytes of a call's body; undef: not kept
+#   $joor->body($number)                  bytes of a call's body; undef: it is
+#                                         not kept
 #   $joor->wait_for(arrived => N, %filter)
 #       Also ended => N, under_way => N, timeout => S (10).  True when there
 #       are at least so many calls, false when the time is over.  With

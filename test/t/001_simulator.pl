@@ -7,7 +7,8 @@
 use strict;
 use warnings;
 
-use Errno qw(ECONNRESET EPIPE);
+use Errno qw(ECONNRESET);
+use File::Temp ();
 use HTTP::Tiny;
 use IO::Select;
 use IO::Socket::INET;
@@ -193,7 +194,7 @@ subtest 'bulk call' => sub {
 		qr/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'a UUID');
 	ok($answer->{headers}{'x-throttling-account-id'}, 'throttling header');
 
-	is(bulk($sample, method => 'PUT')->{status}, 200, 'PUT has the same effect');
+	is(bulk($sample, method => 'PUT')->{status}, 200, 'PUT does the same');
 	$answer = bulk($sample, headers => { Accept => 'application/xml' });
 	like($answer->{content},
 		qr{<sku_count>1</sku_count><inventory_log><sku>8001234567898</sku>},
@@ -203,8 +204,8 @@ subtest 'bulk call' => sub {
 		  ->{status}, 200, 'flat JSON');
 	is(rules(), '', 'no violation');
 	is($joor->body(1), $sample, 'the body is kept');
-	is($joor->calls->[0]{authorization}, 'ok', 'the log knows the token is good');
-	unlike(encode_json($joor->calls), qr/OAuth2/, 'and does not have it');
+	is($joor->calls->[0]{authorization}, 'ok', 'the log knows the token');
+	unlike(encode_json($joor->calls), qr/OAuth2/, 'and does not show it');
 
 	$joor->account('main', json_shape => 'nested');
 	is(bulk(encode_json({ inventory_items => [ \%ONE ] }), format => 'json')
@@ -324,12 +325,14 @@ sub put_sku
 
 subtest 'single-SKU call' => sub {
 	start_again(warehouses => [ 'Default', 'East' ]);
-	is(put_sku('S1/I1/inventory/?inventory=5&upc=0042')->{status}, 200, 'by UPC');
+	is(put_sku('S1/I1/inventory/?inventory=5&upc=0042')->{status},
+		200, 'by UPC');
 	is(put_sku('S1/I1/inventory/?inventory=6&color_code=001&size=M'
 			  . '&warehouse=East&inventory_date=2030-02-28')->{status},
 		200, 'by style, colour and size');
-	is(put_sku('A%2FB/C%20%C3%A9/inventory/?inventory=7&color_code=1%2B1&size=%26')
-		  ->{status}, 200, 'percent-encoded');
+	is(put_sku('A%2FB/C%20%C3%A9/inventory/?inventory=7&color_code=1%2B1'
+			  . '&size=%26')->{status},
+		200, 'percent-encoded');
 	is(put_sku('S1/I1/inventory/?inventory=8&upc=0042&color_code=1&size=2')
 		  ->{status}, 200, 'with a UPC, colour and size are ignored');
 	is_deeply(
@@ -397,7 +400,12 @@ subtest 'fields of an item' => sub {
 			'fail', 'identity_missing'
 		],
 		[
-			{ style_id => 5, style_color_id => 6, size_code => 'x', inventory => 1 },
+			{
+				style_id => 5,
+				style_color_id => 6,
+				size_code => 'x',
+				inventory => 1
+			},
 			'pass', ''
 		],
 		[
@@ -455,7 +463,8 @@ subtest 'fields of an item' => sub {
 	is(statuses(bulk(xml_body(\%corrected))), 'pass', 'corrected spelling');
 	is(bulk(xml_body(\%style))->{status}, 400, 'documented one, not known');
 	$joor->account('main', style_identifier_field => 'both');
-	is(statuses(bulk(xml_body(\%corrected, \%style))), 'pass pass', 'both known');
+	is(statuses(bulk(xml_body(\%corrected, \%style))),
+		'pass pass', 'both known');
 	is(statuses(bulk(xml_body({ %style, style_identifier => 'I' }))),
 		'pass', 'both sent');
 	is(statuses(bulk(xml_body({ %style, style_identifier => 'J' }))),
@@ -475,11 +484,14 @@ subtest 'structure of the body' => sub {
 		[ "$begin<items>$item</items>", 400, 'structure' ],
 		[ "$begin$item", 400, 'structure' ],
 		[
-			"$begin<inventory_items><item><upc>1</upc></item></inventory_items>",
+			"$begin<inventory_items><item></item></inventory_items>",
 			400, 'structure'
 		],
 		[ "$begin<inventory_items>x$item</inventory_items>", 400, 'structure' ],
-		[ "$begin<inventory_items a='1'>$item</inventory_items>", 400, 'structure' ],
+		[
+			"$begin<inventory_items a='1'>$item</inventory_items>",
+			400, 'structure'
+		],
 		[
 			"$begin<inventory_items xmlns='urn:x'>$item</inventory_items>",
 			400, 'structure'
@@ -512,7 +524,7 @@ subtest 'structure of the body' => sub {
 		],
 		[ '', 400, 'xml_declaration xml' ]);
 	my @json = (
-		[ '{"inventory_items":{"inventory_item":{"upc":"1"}}}', 400, 'structure' ],
+		[ '{"inventory_items":{"inventory_item":{}}}', 400, 'structure' ],
 		[ '{"inventory_items":{"inventory_item":[]}}', 400, 'empty' ],
 		[ '{"inventory_items":[1]}', 400, 'structure' ],
 		[ '{"inventory_items":[],"x":1}', 400, 'structure' ],
@@ -587,7 +599,8 @@ subtest 'what JOOR knows' => sub {
 		}
 	}
 	$joor->reset('inventory');
-	is(statuses(bulk(xml_body({ upc => '99', inventory => 0 }))), 'pass', 'UPC');
+	is(statuses(bulk(xml_body({ upc => '99', inventory => 0 }))),
+		'pass', 'UPC');
 	is(statuses(bulk(xml_body({ %{ $identities[$_] }, inventory => $_ + 1 }))),
 		'pass', "mixed keys $_")
 	  foreach 0 .. $#identities;
@@ -603,8 +616,10 @@ subtest 'what JOOR knows' => sub {
 
 subtest 'overwrite, made to order, pending' => sub {
 	start_again();
-	bulk(xml_body({ upc => 'a', inventory => 1 }, { upc => 'b', inventory => 2 }));
-	bulk(xml_body({ upc => 'b', inventory => 3 }, { upc => 'c', inventory => 0 }),
+	bulk(xml_body(
+		{ upc => 'a', inventory => 1 }, { upc => 'b', inventory => 2 }));
+	bulk(xml_body(
+			{ upc => 'b', inventory => 3 }, { upc => 'c', inventory => 0 }),
 		query => '?overwrite=1');
 	is_deeply(
 		stock(),
@@ -620,7 +635,8 @@ subtest 'overwrite, made to order, pending' => sub {
 	is(bulk(xml_body(), query => '?overwrite=1')->{status},
 		400, 'an empty overwrite is refused');
 	$joor->account('main', empty_allowed => 1);
-	is(bulk(xml_body(), query => '?overwrite=1')->{status}, 200, 'unless taken');
+	is(bulk(xml_body(), query => '?overwrite=1')->{status},
+		200, 'unless taken');
 	is_deeply(
 		stock(),
 		{ a => 'none mto', b => 'none mto', c => 'none mto' },
@@ -629,9 +645,10 @@ subtest 'overwrite, made to order, pending' => sub {
 	start_again(pending =>
 		  [ { upc => 'a', inventory => 4 }, { upc => 'b', inventory => 5 } ]);
 	is_deeply(stock(), {}, 'what orders hold is no position');
-	bulk(xml_body({ upc => 'a', inventory => 10 }, { upc => 'b', inventory => 3 }),
+	bulk(xml_body(
+			{ upc => 'a', inventory => 10 }, { upc => 'b', inventory => 3 }),
 		query => '?dec_pending=1');
-	is_deeply(stock(), { a => '6', b => '-2' }, 'pending orders are subtracted');
+	is_deeply(stock(), { a => '6', b => '-2' }, 'pending is subtracted');
 	bulk(xml_body({ upc => 'a', inventory => 10 }), query => '?dec_pending=0');
 	is(stock()->{a}, '10', 'or not');
 
@@ -722,7 +739,7 @@ subtest 'credits' => sub {
 	is($refused->{status}, 429, 'out of credits');
 	like($refused->{headers}{'retry-after'}, qr/^(299|300)$/, 'Retry-After');
 	is($joor->summary->{refused}, 1, 'counted');
-	is($joor->calls(status => 429)->[0]{applied}, JSON::PP::false, 'not applied');
+	ok(!$joor->calls(status => 429)->[0]{applied}, 'not applied');
 	is(bulk($one, headers => { Authorization => 'OAuth2 b3RoZXI=' })->{status},
 		200, 'another account has its own');
 
@@ -816,7 +833,9 @@ subtest 'faults: bodies' => sub {
 	$joor->fault(body_kind => 'external_entity');
 	like(bulk($one, headers => $xml)->{content},
 		qr/SYSTEM "\Q@{[$joor->trap_url]}\E"/, 'external entity');
-	$joor->fault(body_kind => 'external_entity', target => 'file:///etc/passwd');
+	$joor->fault(
+		body_kind => 'external_entity',
+		target => 'file:///etc/passwd');
 	like(bulk($one, headers => $xml)->{content},
 		qr/SYSTEM "file:/, 'external entity of a file');
 	$joor->fault(body_kind => 'deep', size => 10);
@@ -843,7 +862,8 @@ subtest 'faults: bodies' => sub {
 	is($got->{end}, 'open', 'endless');
 	my $endless = $joor->calls->[-1]{number};
 	close($got->{socket});
-	ok($joor->wait_for(ended => 1, since => $endless - 1), 'until the client goes');
+	ok($joor->wait_for(ended => 1, since => $endless - 1),
+		'until the client goes');
 };
 
 subtest 'faults: on the wire' => sub {
@@ -984,17 +1004,19 @@ sub over_tls
 {
 	my ($server, @options) = @_;
 	my ($output, $errors) = ('', '');
-	my $request = raw_bulk($one, Connection => 'close');
+	my $request = File::Temp->new;
 
-	# It may refuse the certificate before it has read the request.
-	local $SIG{PIPE} = 'IGNORE';
+	# From a file, for it may refuse the certificate before it reads.
+	print {$request} raw_bulk($one, Connection => 'close');
+	close($request);
 	run([
 			'openssl', 's_client', '-quiet', '-connect',
 			'127.0.0.1:' . $server->port, '-CAfile', $server->ca_file,
 			'-verify_return_error', '-verify_hostname', 'localhost',
 			'-ign_eof', @options
 		],
-		'<', \$request, '>', \$output, '2>', \$errors, timeout(DEADLINE));
+		'<', $request->filename, '>', \$output, '2>', \$errors,
+		timeout(DEADLINE));
 	return $output . $errors;
 }
 

@@ -278,15 +278,15 @@ sql('ALTER SERVER joor OPTIONS (DROP warehouses)');
 #
 # Retention
 #
-sql(q{UPDATE joor.request SET started_at = started_at - interval '3 days', finished_at = finished_at - interval '3 days';
+sql(q{UPDATE joor.request SET started_at = started_at - interval '3 days', finished_at = finished_at - interval '3 days',
+		counts_until = counts_until - interval '3 days';
 	UPDATE joor.rejection SET closed_at = closed_at - interval '3 days' WHERE closed_at IS NOT NULL;
 	ALTER SYSTEM SET joor_inventory.request_max_rows = 2; SELECT pg_reload_conf()});
 my $requests = sql('SELECT count(*) FROM joor.request');
 cmp_ok($requests, '>', 5, 'there are old requests');
 sql('SELECT joor.stop_worker()');
 $node->wait_until('SELECT worker_pid IS NULL FROM joor.status', 'no worker');
-like(sql(enqueue('z', 1) . 'SELECT why_not_now FROM joor.status'), qr/\n?nothing is queued|^1\nno worker is running/,
-	'status: no worker is running');
+sql(enqueue('z', 1));
 is(sql('SELECT why_not_now FROM joor.status'), 'no worker is running: SELECT joor.start_worker()',
 	'a stopped worker stays away, whatever is queued');
 sql('SELECT joor.start_worker()');
@@ -294,7 +294,8 @@ wait_drained('after start_worker');
 $node->wait_until('SELECT count(*) <= 3 FROM joor.request', 'request_max_rows lets old requests go');
 sql(q{ALTER SYSTEM RESET joor_inventory.request_max_rows;
 	ALTER SYSTEM SET joor_inventory.request_retention = '1d'; SELECT pg_reload_conf();
-	UPDATE joor.request SET finished_at = finished_at - interval '3 days'});
+	UPDATE joor.request SET started_at = started_at - interval '3 days', finished_at = finished_at - interval '3 days',
+		counts_until = counts_until - interval '3 days'});
 sql('SELECT joor.stop_worker()');
 $node->wait_until('SELECT worker_pid IS NULL FROM joor.status', 'no worker');
 sql('SELECT joor.start_worker()');
