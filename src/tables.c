@@ -137,9 +137,13 @@ joor_args_datum(JoorArgs *args, Oid type, Datum value)
 void
 joor_tables_execute(const char *sql, JoorArgs *args, int expected)
 {
-	int result = SPI_execute_with_args(sql, args->count, args->types,
-									   args->values, args->nulls, false, 0);
+	MemoryContext context = CurrentMemoryContext;
+	int			  result;
 
+	result = SPI_execute_with_args(sql, args->count, args->types, args->values,
+								   args->nulls, false, 0);
+	/* SPI leaves us in a context of its own, gone with joor_tables_close() */
+	MemoryContextSwitchTo(context);
 	if (result != expected)
 		elog(ERROR, "SPI_execute_with_args returned %s for: %s",
 			 SPI_result_code_string(result), sql);

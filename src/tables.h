@@ -55,7 +55,10 @@ extern void joor_args_time(JoorArgs *args, TimestampTz value);
 extern void joor_args_null(JoorArgs *args, Oid type);
 extern void joor_args_datum(JoorArgs *args, Oid type, Datum value);
 
-/* Runs a statement and checks its SPI_OK_* result; rows in SPI_processed. */
+/*
+ * Runs a statement and checks its SPI_OK_* result; rows in SPI_processed.
+ * The current memory context stays the caller's.
+ */
 extern void joor_tables_execute(const char *sql, JoorArgs *args, int expected);
 
 /* A column of a result's first row; false: no row, or null. */
