@@ -505,11 +505,18 @@ LEFT JOIN joor.stop p ON p.serverid OPERATOR(pg_catalog.=) s.oid
 					s.oid, s.xmin, m.oid, m.xmin)))
 LEFT JOIN joor.drain d ON d.serverid OPERATOR(pg_catalog.=) s.oid
 LEFT JOIN LATERAL (
-	SELECT b.pid FROM pg_catalog.pg_stat_get_activity(NULL) b
-	WHERE b.datid OPERATOR(pg_catalog.=) (
+	SELECT b.pid FROM pg_catalog.pg_locks b
+	JOIN pg_catalog.pg_extension x
+		ON x.oid OPERATOR(pg_catalog.=) b.objid
+		AND x.extname OPERATOR(pg_catalog.=) 'joor_inventory'
+	WHERE b.locktype OPERATOR(pg_catalog.=) 'object'
+		AND b.classid OPERATOR(pg_catalog.=)
+			'pg_catalog.pg_extension'::pg_catalog.regclass
+		AND b.objsubid OPERATOR(pg_catalog.=) 1::smallint
+		AND b.granted
+		AND b.database OPERATOR(pg_catalog.=) (
 			SELECT d.oid FROM pg_catalog.pg_database d
 			WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
-		AND b.backend_type OPERATOR(pg_catalog.=) 'joor_inventory worker'
 	LIMIT 1) w2 ON true
 CROSS JOIN LATERAL (
 	SELECT pg_catalog.count(*) AS queued, pg_catalog.min(e.queued_at) AS oldest
@@ -530,6 +537,7 @@ CROSS JOIN LATERAL (
 			WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
 				AND t.outcome OPERATOR(pg_catalog.=) ANY
 					('{delivered,partly_rejected}'::text[])
+				AND t.operation OPERATOR(pg_catalog.<>) 'read_styles'
 			ORDER BY t.serverid DESC, t.id DESC LIMIT 1) AS last_success,
 		e.finished_at AS last_error,
 		e.message AS last_error_message,
@@ -590,8 +598,12 @@ WITH under_way AS (
 	JOIN pg_catalog.pg_foreign_server f
 		ON f.oid OPERATOR(pg_catalog.=) s.serverid
 	WHERE s.state OPERATOR(pg_catalog.<>) 'empty'
-		AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(s.pid) b
-			WHERE b.backend_type OPERATOR(pg_catalog.=) 'joor_inventory worker')
+		AND s.pid IN (SELECT b.pid FROM pg_catalog.pg_locks b
+			WHERE b.locktype OPERATOR(pg_catalog.=) 'object'
+				AND b.classid OPERATOR(pg_catalog.=)
+					'pg_catalog.pg_extension'::pg_catalog.regclass
+				AND b.objsubid OPERATOR(pg_catalog.=) 1::smallint
+				AND b.granted)
 )
 SELECT u.account, l.source, u.pid, g.started_at, g.requests,
 	g.items_sent,

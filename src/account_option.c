@@ -193,6 +193,8 @@ whole_number(const char *name, const char *value, int flags, int min, int max)
 	int			number;
 	const char *hint = NULL;
 
+	if (flags == 0 && strspn(value, "0123456789") != strlen(value))
+		invalid_value(name, value, "The value is a whole number.");
 	if (!parse_int(value, &number, flags, &hint))
 		invalid_value(name, value,
 					  hint ? hint : "The value is a whole number.");

@@ -86,6 +86,7 @@ joor_inventory_activate(PG_FUNCTION_ARGS)
 	joor_init_materialized_srf(fcinfo);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	joor_account_check_owner(account);
+	joor_arming_check_cluster();
 	joor_account_lock(account);
 	joor_account_authorize(account, GetUserId());
 	joor_arming_check(account, false);

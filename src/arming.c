@@ -28,9 +28,8 @@ PG_FUNCTION_INFO_V1(joor_inventory_pause);
 PG_FUNCTION_INFO_V1(joor_inventory_resume);
 PG_FUNCTION_INFO_V1(joor_inventory_deactivate);
 
-/* Errors out when nothing is sent from here at all. */
-static void
-check_cluster(void)
+void
+joor_arming_check_cluster(void)
 {
 	if (!joor_enabled)
 		ereport(ERROR,
@@ -120,7 +119,7 @@ joor_arming_check(const JoorAccount *account, bool needs_arming)
 {
 	JoorTables tables;
 
-	check_cluster();
+	joor_arming_check_cluster();
 	if (!needs_arming)
 		return;
 	joor_tables_open(&tables);

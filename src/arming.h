@@ -28,6 +28,12 @@
 #include "account.h"
 
 /*
+ * Errors out when nothing is sent from this cluster at all: sending is
+ * switched off, or the server is a standby.
+ */
+extern void joor_arming_check_cluster(void);
+
+/*
  * Errors out unless the account may be sent to now
  * (ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE): sending is switched off, the
  * server is a standby, the account is not activated, activated elsewhere,

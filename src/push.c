@@ -298,6 +298,7 @@ joor_inventory_push(PG_FUNCTION_ARGS)
 	push.account = joor_account_open(server);
 	push.dec_pending =
 		PG_ARGISNULL(3) ? push.account->dec_pending : PG_GETARG_BOOL(3);
+	joor_arming_check_cluster();
 	joor_account_lock(push.account);
 	joor_account_authorize(push.account, GetUserId());
 	joor_arming_check(push.account, true);

@@ -174,6 +174,7 @@ joor_inventory_push_sku(PG_FUNCTION_ARGS)
 						   ? account->dec_pending
 						   : PG_GETARG_BOOL(ARG_DEC_PENDING);
 
+	joor_arming_check_cluster();
 	joor_account_lock(account);
 	joor_account_authorize(account, GetUserId());
 	joor_arming_check(account, true);

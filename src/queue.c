@@ -311,10 +311,12 @@ joor_queue_delete(Oid serverid, const int64 *hashes, const int64 *ids,
 	add_array(&args, hashes, count);
 	add_array(&args, ids, count);
 	joor_tables_execute(
-		"DELETE FROM joor.queue q"
-		" USING ROWS FROM (pg_catalog.unnest($2::bigint[]),"
+		"DELETE FROM joor.queue WHERE ctid = ANY (ARRAY("
+		" SELECT q.ctid FROM ROWS FROM (pg_catalog.unnest($2::bigint[]),"
 		"  pg_catalog.unnest($3::bigint[])) AS d(hash, id)"
-		" WHERE q.serverid = $1 AND q.hash = d.hash AND q.id <= d.id",
+		" CROSS JOIN LATERAL (SELECT e.ctid FROM joor.queue e"
+		"  WHERE e.serverid = $1 AND e.hash = d.hash AND e.id <= d.id"
+		"  ORDER BY e.serverid, e.hash, e.id OFFSET 0) q))",
 		&args, SPI_OK_DELETE);
 }
 

@@ -26,6 +26,25 @@
 
 #include "tables.h"
 
+/*
+ * What holds for our own statements.  They look up rows by an index, and must
+ * go on doing so when a million rows came since the last ANALYZE, as they do
+ * in a queue: so the planner is not left to guess.
+ */
+static const struct
+{
+	const char *name;
+	const char *value;
+} tables_settings[] = {
+	{"search_path", "pg_catalog, pg_temp"},
+	{"enable_seqscan", "off"},
+	{"enable_bitmapscan", "off"},
+	{"enable_hashjoin", "off"},
+	{"enable_mergejoin", "off"},
+	{"enable_material", "off"},
+	{"jit", "off"},
+};
+
 /* The owner of this extension; it may be another role after each ALTER. */
 static Oid
 extension_owner(void)
@@ -59,12 +78,16 @@ extension_owner(void)
 void
 joor_tables_open(JoorTables *tables)
 {
+	Size i;
+
 	GetUserIdAndSecContext(&tables->userid, &tables->sec_context);
 	SetUserIdAndSecContext(extension_owner(),
 						   tables->sec_context | SECURITY_LOCAL_USERID_CHANGE);
 	tables->nest_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	for (i = 0; i < lengthof(tables_settings); i++)
+		(void) set_config_option(
+			tables_settings[i].name, tables_settings[i].value, PGC_USERSET,
+			PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 }

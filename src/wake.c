@@ -181,7 +181,8 @@ unlock_extension(uint16 subid, LOCKMODE mode)
 	Oid		extension = get_extension_oid("joor_inventory", true);
 	LOCKTAG tag = extension_locktag(extension, subid);
 
-	LockRelease(&tag, mode, true);
+	if (OidIsValid(extension))
+		LockRelease(&tag, mode, true);
 }
 
 /*

@@ -218,7 +218,9 @@ maybe_leave(void)
 		return;
 	if (!find_work(false))
 		proc_exit(0);
+	StartTransactionCommand();
 	joor_wake_stay();
+	CommitTransactionCommand();
 }
 
 /* True: somebody has set the latch; with requests in flight that is unknown. */

@@ -107,7 +107,8 @@ FROM unnest(ARRAY[NULL, 'East & <West> "1"']) w,
 	unnest(ARRAY[NULL, '2026-12-01']::date[]) d,
 	unnest(ARRAY['0', '00', '0012345', U&'\00C4\00D6\00FC\20AC\+01F45F', ' blanks ',
 		'<upc>&amp;"''\/]]>', E'tab\tline\nreturn\r', 'a,b;c%20+?#=|', repeat('9', 100),
-		'{"x":[1]}', '\u0041\', U&'e\0301', U&'\00E9', U&'\200B\FEFF', '--', 'null', 'x:y']) u;
+		'{"x":[1]}', '\u0041\', U&'e\0301', U&'\00E9', U&'\200B\FEFF', '--', 'null', 'x:y',
+		'a&b', 'a<b', 'a>b', 'a"b', 'a''b', 'a\b', '&#65;', '&lt;']) u;
 SQL
 my $count = $node->safe_psql('postgres', 'SELECT count(*) FROM stock');
 my $query = "SELECT $columns FROM stock";

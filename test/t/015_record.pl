@@ -208,9 +208,18 @@ SET statement_timeout = '300ms';
 @{[ push_sql('sp', 1) ]}
 SET statement_timeout = 0;
 \\echo sqlstate :LAST_ERROR_SQLSTATE
+DO \$do\$
+BEGIN
+	FOR i IN 1 .. 1000 LOOP
+		EXIT WHEN (SELECT outcome FROM joor.request ORDER BY id DESC LIMIT 1) = 'unknown';
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END \$do\$;
+SELECT outcome FROM joor.request ORDER BY id DESC LIMIT 1;
 SELECT outcome FROM joor.push(\$\$SELECT 'sp' AS upc, 2 AS inventory\$\$);
 SQL
-	like($out, qr/sqlstate 57014\ndelivered$/, 'statement_timeout, and the next push of the same session');
+	like($out, qr/sqlstate 57014\nunknown\ndelivered$/,
+		'statement_timeout: unknown while the session stays, and its next push');
 	wait_for_request_unknown('statement_timeout');
 	$joor->release;
 };

@@ -1,0 +1,140 @@
+# Whatever ends the worker or the server, the queue goes out in the end.
+#
+# Proves that the worker comes back by itself after pg_cancel_backend,
+# pg_terminate_backend, kill -9, an immediate shutdown and a restart, without a
+# restart storm; and that after a random campaign of these under load JOOR has
+# the last value of every item.  The seed is printed; JOOR_SEED repeats it,
+# JOOR_ROUNDS makes it longer.
+
+use strict;
+use warnings;
+
+use JoorNode;
+use JoorSimulator;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $ample = 100_000_000;
+my $skus = 200;
+my $rounds = $ENV{JOOR_ROUNDS} || 20;
+my $seed = $ENV{JOOR_SEED} || time;
+my $joor = JoorSimulator->new;
+my $node = JoorNode->new('crash', preload => 1,
+	conf => "restart_after_crash = on\nlog_min_messages = debug1\nfsync = off");
+my $worker = q{backend_type = 'joor_inventory worker'};
+
+diag("JOOR_SEED=$seed");
+srand($seed);
+$node->account($joor, 'joor', options => "credits '$ample', max_items '50'", simulator => { credits => $ample });
+
+sub sql { return $node->safe_psql('postgres', $_[0]) }
+
+sub stock { return { map { $_->{upc} => $_->{inventory} } @{ $joor->state('joor') } } }
+
+sub enqueue
+{
+	my ($upc, $quantity) = @_;
+	return "SELECT joor.enqueue('SELECT ''$upc''::text AS upc, $quantity AS inventory');";
+}
+
+sub drained
+{
+	my ($what) = @_;
+	$node->wait_until('SELECT NOT EXISTS (SELECT FROM joor.queue)', "$what: the queue goes out by itself");
+	return;
+}
+
+sub worker_pid { return sql("SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE $worker") }
+
+# Holds a request of that item, does it, and lets go.
+sub disturb
+{
+	my ($what, $upc, $action) = @_;
+
+	$joor->fault(account => 'joor', operation => 'bulk', hold => 1);
+	sql(enqueue($upc, 1));
+	ok($joor->wait_for(under_way => 1), "$what: a request is in flight");
+	$action->();
+	$joor->release;
+	drained($what);
+	is(stock()->{$upc}, 1, "$what: it arrived");
+	return;
+}
+
+disturb('pg_cancel_backend', 'c', sub { sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE $worker") });
+my $calls = grep { 1 } @{ $joor->calls(operation => 'bulk') };
+is($calls, 1, 'a cancel does not repeat the request');
+disturb('pg_terminate_backend', 't', sub { sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $worker") });
+disturb('kill -9 of the worker', 'k', sub { kill 9, worker_pid(); $node->poll_query_until('postgres', 'SELECT true'); });
+disturb('restart', 'r', sub { $node->restart });
+disturb('immediate shutdown', 'i', sub { $node->stop('immediate'); $node->start });
+disturb('end of the launcher', 'l', sub {
+	sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'joor_inventory launcher'});
+	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $worker"); });
+is(sql(q{SELECT count(*) FROM joor.request WHERE outcome = 'sending'}), 0, 'no request is left as being sent');
+cmp_ok(sql(q{SELECT count(*) FROM joor.request WHERE outcome = 'unknown'}), '>=', 4, 'those of unknown outcome say so');
+
+# No restart storm: a worker that is ended again and again is started with pauses.
+my $log_at = -s $node->logfile;
+sql("SELECT joor.pause('joor');" . enqueue('storm', 1));
+foreach (1 .. 20)
+{
+	sql("SELECT joor.start_worker(); SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $worker");
+}
+my $starts = () = slurp_file($node->logfile, $log_at) =~ /starting background worker process "joor_inventory worker/g;
+cmp_ok($starts, '<=', 10, "a worker that ends at once is not started in a storm ($starts starts)");
+sql("SELECT joor.resume('joor')");
+drained('after the storm');
+
+#
+# The campaign: a session enqueues, others end the worker or the server
+#
+my %last;
+my $value = 0;
+$log_at = -s $node->logfile;
+foreach my $round (1 .. $rounds)
+{
+	my $batch = 1 + int rand 5;
+	my $kind = int rand 6;
+
+	$joor->fault(account => 'joor', operation => 'bulk', times => 1 + int rand 2,
+		rand() < 0.5 ? (delay => 0.05) : (status => 503, applied => rand() < 0.5 ? 1 : 0))
+	  if rand() < 0.3;
+	foreach (1 .. $batch)
+	{
+		my $from = 1 + int rand $skus;
+		my $to = $from + int rand 60;
+		$to = $skus if $to > $skus;
+		$value++;
+		my ($code) = $node->try_sql("SELECT joor.enqueue('SELECT ''u'' || g AS upc, $value AS inventory FROM generate_series($from, $to) g')");
+		if ($code != 0)
+		{
+			# Whether it was committed is not known: say it again.
+			$node->poll_query_until('postgres', 'SELECT true');
+			$value++;
+			sql("SELECT joor.enqueue('SELECT ''u'' || g AS upc, $value AS inventory FROM generate_series($from, $to) g')");
+		}
+		$last{"u$_"} = $value foreach $from .. $to;
+	}
+	select(undef, undef, undef, rand 0.05);
+	my $pid = worker_pid();
+	if ($kind == 0 && $pid) { kill 9, $pid }
+	elsif ($kind == 1) { $node->stop('immediate'); $node->start }
+	elsif ($kind == 2 && $pid) { kill 15, $pid }
+	elsif ($kind == 3 && $pid) { kill 2, $pid }
+	elsif ($kind == 4) { $node->restart }
+	$node->poll_query_until('postgres', 'SELECT true');
+}
+$joor->clear_faults;
+drained("campaign of $rounds rounds");
+my $stock = stock();
+is_deeply({ map { $_ => $stock->{$_} } keys %last }, \%last, 'JOOR has the last value of every item');
+is(scalar(grep { $_->{abreast} } @{ $joor->calls }) <= $rounds + 10, 1, 'only requests whose sender was killed may overlap');
+is(sql('SELECT count(*) FROM joor.rejection'), 0, 'nothing was rejected');
+my $log = slurp_file($node->logfile);
+unlike($log, qr/PANIC|TRAP|signal 11|signal 6/, 'no crash that was not ours');
+$starts = () = slurp_file($node->logfile, $log_at) =~ /starting background worker process "joor_inventory worker/g;
+cmp_ok($starts, '<=', 10 * $rounds, "no restart storm ($starts starts in $rounds rounds)");
+is_deeply([ grep { $_->{rule} ne 'broken' } @{ $joor->violations } ], [], 'no rule of JOOR was broken');
+$node->stop;
+done_testing();
