@@ -4,6 +4,7 @@ use warnings;
 
 use JoorNode;
 use JoorSimulator;
+use IO::Handle;
 use IPC::Run;
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -13,9 +14,15 @@ my $ample = 100_000_000;
 my $joor = JoorSimulator->new;
 my $node = JoorNode->new('bench', preload => 1, conf => "log_statement = none\nlog_min_messages = warning");
 
-$| = 1;
+open(my $figures, '>&=', 3) or die "no descriptor 3: $!";
+$figures->autoflush(1);
 
-sub say_figure { print '= ', sprintf(shift, @_), "\n"; return }
+sub say_figure
+{
+	my ($format, @values) = @_;
+	printf {$figures} "$format\n", @values;
+	return;
+}
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
