@@ -431,8 +431,10 @@ SELECT s.srvname AS account,
 		WHEN p.serverid IS NOT NULL
 			THEN pg_catalog.format('%s (%s)', p.reason, p.stopped_at)
 	END AS reason,
-	GREATEST(o.credits OPERATOR(pg_catalog.-) l.spent, 0) AS credits_left,
-	l.until AS credits_until,
+	CASE WHEN y.retry_at IS NOT NULL THEN 0
+		ELSE GREATEST(o.credits OPERATOR(pg_catalog.-) l.spent, 0)
+	END AS credits_left,
+	GREATEST(l.until, y.retry_at) AS credits_until,
 	u.queued,
 	u.oldest,
 	CASE
@@ -532,6 +534,10 @@ CROSS JOIN LATERAL (
 	FROM joor.request t
 	WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
 		AND t.counts_until OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()) l
+CROSS JOIN LATERAL (
+	SELECT pg_catalog.max(t.retry_at) AS retry_at FROM joor.request t
+	WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
+		AND t.retry_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()) y
 CROSS JOIN LATERAL (
 	SELECT (SELECT t.finished_at FROM joor.request t
 			WHERE t.serverid OPERATOR(pg_catalog.=) s.oid

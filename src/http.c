@@ -246,6 +246,8 @@ failure(const JoorHttpTransfer *transfer)
 		return "Answer is too large";
 	if (transfer->no_memory)
 		return "Out of memory for the answer";
+	if (transfer->handle.broken)
+		return "Connection broke before an answer came";
 	if (transfer->handle.code == CURLE_OK)
 		return "Connection closed before the answer was complete";
 	if (transfer->handle.error[0] != '\0')

@@ -83,8 +83,8 @@ typedef struct JoorHttpTransfer JoorHttpTransfer;
  * the request's body must stay, all else is copied.  Errors: out of memory;
  * ERRCODE_INSUFFICIENT_RESOURCES without file descriptors, ERRCODE_FDW_ERROR
  * when libcurl cannot be used, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE in
- * single-user mode.  A request that finds its old connection closed under it
- * is sent once more, on a new one.
+ * single-user mode.  A request is never sent twice: one whose connection
+ * breaks without an answer is BROKEN, also on a connection used before.
  */
 extern JoorHttpTransfer *joor_http_begin(const JoorHttpRequest *request);
 

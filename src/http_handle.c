@@ -48,15 +48,26 @@ resolver_starts(void *resolver, void *reserved, void *arg)
 	return 0;
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION */
+/*
+ * CURLOPT_OPENSOCKETFUNCTION.  When a connection that was used before breaks
+ * without an answer, libcurl would send the request again on a new one: a
+ * second call, which nobody counts.  It gets no socket for that.
+ */
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	JoorHttpHandle *handle = arg;
 	curl_socket_t	fd;
+	long			sent = 0;
 
 	(void) purpose;
 	handle->resolving = false;
+	curl_easy_getinfo(handle->easy, CURLINFO_REQUEST_SIZE, &sent);
+	if (sent > 0)
+	{
+		handle->broken = true;
+		return CURL_SOCKET_BAD;
+	}
 	fd = socket(address->family, address->socktype, address->protocol);
 	if (fd != CURL_SOCKET_BAD)
 		(void) fcntl(fd, F_SETFD, FD_CLOEXEC); /* COPY ... PROGRAM forks */

@@ -28,6 +28,7 @@ typedef struct JoorHttpHandle
 	int64	   resolve_deadline; /* joor_http_clock() by which the host's name
 								   * has to be resolved */
 	bool	   resolving;		 /* a thread looks it up */
+	bool	   broken;			 /* its connection broke after it was sent */
 	bool	   running;			 /* in the multi handle, and not finished */
 	bool	   finished;
 	CURLcode   code;		/* first error of an option; then its result */

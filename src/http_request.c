@@ -36,6 +36,7 @@ static const struct
 	{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
 	{CURLOPT_TCP_NODELAY, 1},
 	{CURLOPT_TCP_KEEPALIVE, 1},
+	{CURLOPT_MAXAGE_CONN, 30}, /* servers close idle ones after a minute */
 };
 
 /* Sets an option unless an earlier one has failed. */

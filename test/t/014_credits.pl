@@ -18,7 +18,6 @@ use Time::HiRes qw(time);
 
 use constant WINDOW => 2;    # seconds
 
-our $TODO;
 my $joor = JoorSimulator->new;
 my $node = JoorNode->new('credits');
 my $push = q{SELECT outcome FROM joor.push($$SELECT 'a' AS upc, 1 AS inventory$$);};
@@ -218,7 +217,6 @@ subtest 'a 429 all the same' => sub {
 		FROM joor.request ORDER BY id DESC LIMIT 1}), 't', 'is believed up to 900 s');
 	my $status = status();
 	is($status->{state}, 'active', 'joor.status: still active');
-	local $TODO = 'joor.status does not know of retry_at';
 	is(
 		$node->safe_psql('postgres',
 			"SELECT credits_until - now() > '800 s' FROM joor.status WHERE account = 'joor'"),
