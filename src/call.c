@@ -118,6 +118,7 @@ joor_call_perform(const JoorAccount *account, const JoorCall *call,
 							account->credits);
 	start.run = run->id;
 	start.run_items = run->items;
+	start.snapshot_at = run->snapshot_at;
 	joor_call_request(account, call, &request);
 	get_permit(account, &start, &permit);
 	PG_TRY();

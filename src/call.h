@@ -19,14 +19,17 @@
 
 #include "joor_api.h"
 
+#include "utils/timestamp.h"
+
 /* Calls that belong together: those of one push. */
 typedef struct JoorRun
 {
-	const char *source;	   /* the SQL function, as joor.request shows it */
-	int64		id;		   /* of its first request; 0: none yet */
-	int64		items;	   /* of all its requests */
-	int64		queued_to; /* entries of its items up to this id of the queue
+	const char *source;		 /* the SQL function, as joor.request shows it */
+	int64		id;			 /* of its first request; 0: none yet */
+	int64		items;		 /* of all its requests */
+	int64		queued_to;	 /* entries of its items up to this id of the queue
 							* are superseded by what JOOR takes */
+	TimestampTz snapshot_at; /* the query was read as of then; 0: as of now */
 } JoorRun;
 
 /*

@@ -22,6 +22,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -304,6 +305,8 @@ joor_inventory_push(PG_FUNCTION_ARGS)
 	joor_arming_check(push.account, true);
 
 	push.run.source = "push";
+	if (IsolationUsesXactSnapshot())
+		push.run.snapshot_at = GetCurrentTransactionStartTimestamp();
 	push.run.queued_to = joor_queue_last_id();
 
 	if (SPI_connect() != SPI_OK_CONNECT)

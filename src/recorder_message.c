@@ -57,6 +57,7 @@ joor_message_put_start(StringInfo message, const JoorRequestStart *start)
 	pq_sendint64(message, start->pid);
 	pq_sendint64(message, start->run);
 	pq_sendint64(message, start->run_items);
+	pq_sendint64(message, start->snapshot_at);
 }
 
 void
@@ -80,6 +81,7 @@ joor_message_get_start(StringInfo message, JoorRequestStart *start)
 	start->pid = pq_getmsgint64(message);
 	start->run = pq_getmsgint64(message);
 	start->run_items = pq_getmsgint64(message);
+	start->snapshot_at = pq_getmsgint64(message);
 }
 
 void
@@ -177,6 +179,9 @@ joor_message_throw_error(StringInfo message)
 	char *text = joor_message_get_text(message);
 	char *hint = joor_message_get_text(message);
 
+	if (sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE)
+		ereport(ERROR, (errcode(sqlerrcode), errmsg("%s", text ? text : ""),
+						hint ? errhint("%s", hint) : 0));
 	ereport(ERROR, (errcode(sqlerrcode),
 					errmsg("could not record the request to JOOR"),
 					errdetail_internal("%s", text ? text : ""),

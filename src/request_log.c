@@ -173,6 +173,35 @@ has_open_rejections(Oid serverid)
 	return SPI_processed > 0;
 }
 
+/*
+ * No older quantity may follow a newer one of another sender.  What the same
+ * session sent since then it read in the same snapshot.
+ */
+static void
+check_snapshot(const JoorRequestStart *start)
+{
+	JoorArgs args = {0};
+
+	if (start->snapshot_at == 0)
+		return;
+	joor_args_oid(&args, start->serverid);
+	joor_args_time(&args, start->snapshot_at);
+	joor_args_int(&args, start->pid);
+	joor_tables_execute(
+		"SELECT 1 FROM joor.request WHERE serverid = $1"
+		" AND started_at > $2 AND operation <> 'read_styles'"
+		" AND pid <> $3 ORDER BY serverid DESC, id DESC LIMIT 1",
+		&args, SPI_OK_SELECT);
+	if (SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("account \"%s\" was sent newer quantities since the "
+						"transaction's snapshot was taken",
+						start->server),
+				 errhint("Retry the transaction, or push in READ "
+						 "COMMITTED.")));
+}
+
 void
 joor_request_start(const JoorRequestStart *start, JoorRequestPermit *permit)
 {
@@ -181,6 +210,7 @@ joor_request_start(const JoorRequestStart *start, JoorRequestPermit *permit)
 	permit->queued = false;
 	permit->not_before = 0;
 	abandon_older(start->serverid);
+	check_snapshot(start);
 	if (must_wait(start, &permit->not_before))
 		return;
 	permit->id = insert_request(start);

@@ -50,6 +50,8 @@ typedef struct JoorRequestStart
 	int64 pid;		 /* of the sender */
 	int64 run;		 /* first request of the same push or drain; 0: itself */
 	int64 run_items; /* of all of these; 0: not known */
+	TimestampTz
+		snapshot_at; /* what is sent was read as of then; 0: as of now */
 } JoorRequestStart;
 
 typedef struct JoorRequestPermit
@@ -101,7 +103,11 @@ extern void joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
 									 const JoorAccount	*account,
 									 const JoorDelivery *delivery);
 
-/* Asks for the credits of a request and, if they are there, starts it. */
+/*
+ * Asks for the credits of a request and, if they are there, starts it.  Error: the
+ * account was sent something newer than snapshot_at
+ * (ERRCODE_T_R_SERIALIZATION_FAILURE).
+ */
 extern void joor_request_start(const JoorRequestStart *start,
 							   JoorRequestPermit	  *permit);
 

@@ -351,6 +351,27 @@ subtest 'a call that hangs holds nothing up' => sub {
 	wait_for_request_unknown('shutdown');
 };
 
+subtest 'an older snapshot' => sub {
+	my $other = sprintf q{\! %s/psql -X -q -d '%s' -c "SELECT FROM joor.push('SELECT ''r'' AS upc, 2 AS inventory')"},
+		$node->config_data('--bindir'), $node->connstr('postgres');
+	my ($code, undef, $err) = $node->try_sql(<<"SQL");
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT * FROM joor.push('SELECT ''r'' AS upc, 1 AS inventory');
+SELECT * FROM joor.push('SELECT ''r'' AS upc, 1 AS inventory');
+COMMIT;
+SQL
+	is($code, 0, 'two pushes in one snapshot') or diag($err);
+	($code, undef, $err) = $node->try_sql(<<"SQL");
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT count(*) FROM joor.request;
+$other
+\\set VERBOSITY verbose
+SELECT * FROM joor.push('SELECT ''r'' AS upc, 1 AS inventory');
+SQL
+	like($err, qr/40001.*was sent newer quantities/, 'a push after a newer one is refused');
+	is($joor->state('joor')->[-1]{inventory}, 2, 'the newer quantity stays');
+};
+
 subtest 'a database of its own' => sub {
 	$node->safe_psql('postgres', 'CREATE DATABASE mine');
 	$node->safe_psql('mine', 'CREATE EXTENSION joor_inventory');
