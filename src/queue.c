@@ -43,6 +43,10 @@
 /* First field's column in ITEM_COLUMNS, counted from 1. */
 #define FIRST_ITEM_COLUMN 4
 
+/*
+ * From the newest entry down, here and in joor_queue_has(): what has been
+ * consumed lies at the other end of the index.
+ */
 List *
 joor_queue_servers(void)
 {
@@ -51,15 +55,16 @@ joor_queue_servers(void)
 	List		 *servers = NIL;
 	uint64		  i;
 
-	joor_tables_execute(
-		"WITH RECURSIVE s AS ("
-		" (SELECT serverid FROM joor.queue ORDER BY serverid LIMIT 1)"
-		" UNION ALL"
-		" SELECT (SELECT q.serverid FROM joor.queue q"
-		"  WHERE q.serverid > s.serverid ORDER BY q.serverid LIMIT 1)"
-		" FROM s WHERE s.serverid IS NOT NULL)"
-		" SELECT serverid FROM s WHERE serverid IS NOT NULL",
-		&args, SPI_OK_SELECT);
+	joor_tables_execute("WITH RECURSIVE s AS ("
+						" (SELECT serverid FROM joor.queue"
+						"   ORDER BY serverid DESC, id DESC LIMIT 1)"
+						" UNION ALL"
+						" SELECT (SELECT q.serverid FROM joor.queue q"
+						"  WHERE q.serverid < s.serverid"
+						"  ORDER BY q.serverid DESC, q.id DESC LIMIT 1)"
+						" FROM s WHERE s.serverid IS NOT NULL)"
+						" SELECT serverid FROM s WHERE serverid IS NOT NULL",
+						&args, SPI_OK_SELECT);
 	context = MemoryContextSwitchTo(TopTransactionContext);
 	for (i = 0; i < SPI_processed; i++)
 	{
@@ -346,7 +351,8 @@ joor_queue_has(Oid serverid, int64 last_id)
 	joor_args_oid(&args, serverid);
 	joor_args_int(&args, last_id);
 	joor_tables_execute("SELECT 1 FROM joor.queue WHERE serverid = $1"
-						" AND id <= $2 ORDER BY serverid, id LIMIT 1",
+						" AND id <= $2"
+						" ORDER BY serverid DESC, id DESC LIMIT 1",
 						&args, SPI_OK_SELECT);
 	return SPI_processed > 0;
 }

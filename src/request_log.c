@@ -215,7 +215,8 @@ joor_request_start(const JoorRequestStart *start, JoorRequestPermit *permit)
 		return;
 	permit->id = insert_request(start);
 	permit->open_rejections = has_open_rejections(start->serverid);
-	permit->queued = joor_queue_has(start->serverid, PG_INT64_MAX);
+	permit->queued =
+		start->run_items > 0 && joor_queue_has(start->serverid, PG_INT64_MAX);
 }
 
 /*

@@ -59,7 +59,8 @@ typedef struct JoorRequestPermit
 	int64		id;				 /* of the started request; 0: not now */
 	TimestampTz not_before;		 /* when to ask again, if not now */
 	bool		open_rejections; /* the account has some: say what passed */
-	bool		queued;			 /* likewise: entries in the queue */
+	bool		queued;			 /* likewise, and a push asks: entries in the
+								  * queue */
 } JoorRequestPermit;
 
 typedef struct JoorRequestFinish

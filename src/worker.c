@@ -71,6 +71,9 @@ static TimestampTz expired_at = 0;
 /* Somebody has announced something since the last turn. */
 static bool woken = false;
 
+/* There may be new entries: the queue has to be looked at. */
+static bool look = true;
+
 static bool
 extension_is_there(void)
 {
@@ -223,8 +226,12 @@ maybe_leave(void)
 	CommitTransactionCommand();
 }
 
-/* True: somebody has set the latch; with requests in flight that is unknown. */
-static bool
+/*
+ * Sleeps until a drain is due, a request is answered or somebody has announced
+ * something.  With requests in flight only shared memory tells the latter;
+ * without it, it may be so.
+ */
+static void
 sleep_until(TimestampTz next, bool in_flight)
 {
 	TimestampTz now = GetCurrentTimestamp();
@@ -239,14 +246,15 @@ sleep_until(TimestampTz next, bool in_flight)
 	{
 		joor_http_wait(
 			wait, joor_wait_event(&answer_wait_event, "JoorInventoryAnswer"));
-		/* the flag in shared memory tells; without it, it may be so */
-		return !joor_wake_is_preloaded();
+		woken = look = !joor_wake_is_preloaded();
+		return;
 	}
 	events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					   wait,
 					   joor_wait_event(&idle_wait_event, "JoorInventoryQueue"));
 	ResetLatch(MyLatch);
-	return (events & WL_LATCH_SET) != 0;
+	woken = (events & WL_LATCH_SET) != 0;
+	look = true;
 }
 
 /* One turn of the loop: look, step, sleep. */
@@ -263,16 +271,18 @@ turn(void)
 		ProcessConfigFile(PGC_SIGHUP);
 	}
 	woken |= joor_wake_acknowledge();
+	look |= woken;
 	if (!extension_is_there())
 		proc_exit(0);
-	(void) find_work(woken);
+	if (look)
+		(void) find_work(woken);
 	next = step_drains(&in_flight);
 	expire_requests();
 	if (in_flight || next != DT_NOEND)
 		idle_since = GetCurrentTimestamp();
 	else
 		maybe_leave();
-	woken = sleep_until(next, in_flight);
+	sleep_until(next, in_flight);
 }
 
 /* Turns until an error, a cancel for example, ends one. */
