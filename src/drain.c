@@ -8,10 +8,7 @@
  * So the window is never exhausted, and under load each request carries as
  * much as has gathered.  The ledger of all requests has the last word.
  *
- * Refused bodies: a body that JOOR refuses as a whole is tried in halves, the
- * first half first, until the guilty items stand alone and are rejected.
- * When refusal follows refusal without any success, it is not the items: the
- * account is stopped.
+ * What the outcome of a request means is in drain_outcome.c.
  *
  * Floor 6.
  *
@@ -30,11 +27,9 @@
 #include "pgstat.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "arming.h"
-#include "drain.h"
-#include "drain_state.h"
+#include "drain_internal.h"
 #include "item_report.h"
 #include "joor_api.h"
 #include "queue.h"
@@ -42,42 +37,8 @@
 #include "tables.h"
 
 /* Pauses, in milliseconds. */
-#define PAUSE_LOCKED 200		/* another process sends for the account */
-#define PAUSE_ERROR 60000		/* after an error that may pass by itself */
-#define PAUSE_FAILED 1000		/* the first one after a failure ... */
-#define PAUSE_FAILED_MAX 300000 /* ... doubled each time, up to this one */
-
-/* A part of a refused body; the hashes of its positions. */
-typedef struct Suspects
-{
-	int	   count;
-	int64 *hashes;
-} Suspects;
-
-struct JoorDrain
-{
-	Oid				  serverid;
-	MemoryContext	  context; /* as long as the drain */
-	MemoryContext	  request; /* of one request; reset before the next */
-	TimestampTz		  due;
-	JoorQueueScan	  scan;
-	JoorAccount		 *account;
-	bool			  locked; /* we have the account's lock */
-	JoorQueueBatch	  batch;  /* what the request carries */
-	JoorPayload		  payload;
-	JoorCall		  call;
-	JoorHttpTransfer *transfer; /* NULL: nothing is in flight */
-	int64			  request_id;
-	int64			  run; /* first request since there was nothing to send */
-	bool			  open_rejections;
-	int				  max_items; /* that get through; 0: as the account says */
-	bool			  shrunk;	 /* by a time-out, which may pass */
-	int				  failures;	 /* in a row, of JOOR's or the network's */
-	int				  refusals;	 /* in a row, of whole bodies */
-	bool			  probe;	 /* next, ask whether the address is right */
-	List			 *suspects;	 /* of Suspects, the next one first */
-	JoorDrainState	  state;	 /* as joor.drain has it */
-};
+#define PAUSE_LOCKED 200  /* another process sends for the account */
+#define PAUSE_ERROR 60000 /* after an error that may pass by itself */
 
 JoorDrain *
 joor_drain_create(Oid serverid)
@@ -121,45 +82,21 @@ joor_drain_wake(JoorDrain *drain, bool blocked)
 }
 
 /* Not stepped again before somebody has acted. */
-static void
-block_drain(JoorDrain *drain, const char *reason)
+void
+joor_drain_block(JoorDrain *drain, const char *reason)
 {
 	drain->due = DT_NOEND;
 	joor_drain_state_set(&drain->state, JOOR_DRAIN_BLOCKED, reason, 0);
 }
 
 /* Steps again after a pause, for that reason. */
-static void
-pause_drain(JoorDrain *drain, long milliseconds, JoorDrainKind kind,
-			const char *reason)
+void
+joor_drain_pause(JoorDrain *drain, long milliseconds, JoorDrainKind kind,
+				 const char *reason)
 {
 	drain->due =
 		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
 	joor_drain_state_set(&drain->state, kind, reason, drain->due);
-}
-
-/*
- * Short transactions.
- */
-
-static void
-begin(JoorTables *tables)
-{
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
-	joor_tables_open(tables);
-}
-
-static void
-commit(JoorTables *tables)
-{
-	joor_tables_close(tables);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	pgstat_report_stat(false);
-	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
 static void
@@ -183,8 +120,8 @@ open_account(JoorDrain *drain)
 	joor_arming_check(drain->account, true);
 }
 
-static int
-batch_limit(const JoorDrain *drain)
+int
+joor_drain_batch_limit(const JoorDrain *drain)
 {
 	int limit = drain->account->max_items;
 
@@ -244,8 +181,8 @@ read_batch(JoorDrain *drain)
 	}
 	while (drain->batch.count == 0)
 	{
-		joor_queue_read(drain->serverid, batch_limit(drain), &drain->scan,
-						&drain->batch);
+		joor_queue_read(drain->serverid, joor_drain_batch_limit(drain),
+						&drain->scan, &drain->batch);
 		if (drain->batch.count == 0)
 			return;
 		reject_invalid(drain);
@@ -257,7 +194,7 @@ static void
 build_body(JoorDrain *drain)
 {
 	JoorQueueBatch *batch = &drain->batch;
-	int				limit = batch_limit(drain);
+	int				limit = joor_drain_batch_limit(drain);
 	int				count = 0;
 
 	joor_payload_init(&drain->payload, &drain->account->style,
@@ -317,7 +254,7 @@ prepare_request(JoorDrain *drain)
 	open_account(drain);
 	if (!joor_account_lock_session(drain->serverid))
 	{
-		pause_drain(drain, PAUSE_LOCKED, JOOR_DRAIN_PUSH, NULL);
+		joor_drain_pause(drain, PAUSE_LOCKED, JOOR_DRAIN_PUSH, NULL);
 		return false;
 	}
 	drain->locked = true;
@@ -359,7 +296,7 @@ begin_request(JoorDrain *drain)
 
 	MemoryContextReset(drain->request);
 	old = MemoryContextSwitchTo(drain->request);
-	begin(&tables);
+	joor_tables_begin(&tables);
 	MemoryContextSwitchTo(drain->request);
 	send = prepare_request(drain);
 	if (send)
@@ -369,7 +306,7 @@ begin_request(JoorDrain *drain)
 							 drain->due);
 	}
 	joor_drain_state_save(&drain->state, drain->serverid);
-	commit(&tables);
+	joor_tables_commit(&tables);
 	MemoryContextSwitchTo(drain->request);
 	if (send)
 	{
@@ -385,179 +322,6 @@ begin_request(JoorDrain *drain)
  * Finishing it.
  */
 
-/* The list for joor.rejection. */
-static char *
-report_items(const JoorDrain *drain, const JoorDelivery *delivery,
-			 bool rejected)
-{
-	JoorItemReport report;
-	int			   i;
-
-	joor_item_report_init(&report);
-	for (i = 0; i < drain->call.nitems; i++)
-	{
-		const JoorItem *item = &drain->call.items[i];
-
-		if (rejected)
-			joor_item_report_fail(&report, item, "joor", delivery->message);
-		else if (delivery->status[i] == JOOR_STATUS_FAIL)
-			joor_item_report_fail(&report, item, "joor", delivery->reason[i]);
-		else if (delivery->status[i] == JOOR_STATUS_PASS &&
-				 drain->open_rejections)
-			joor_item_report_pass(&report, item);
-	}
-	return joor_item_report_finish(&report);
-}
-
-/* The entries of the request are done: delivered, or rejected for good. */
-static void
-delete_batch(JoorDrain *drain)
-{
-	joor_queue_delete(drain->serverid, drain->batch.hashes, drain->batch.ids,
-					  drain->batch.count);
-}
-
-/* The request was of the first suspects: they are done, or replaced. */
-static void
-drop_suspects(JoorDrain *drain)
-{
-	Suspects *suspects;
-
-	if (drain->suspects == NIL)
-		return;
-	suspects = linitial(drain->suspects);
-	drain->suspects = list_delete_first(drain->suspects);
-	pfree(suspects->hashes);
-	pfree(suspects);
-}
-
-static void
-add_suspects(JoorDrain *drain, int from, int count)
-{
-	MemoryContext old = MemoryContextSwitchTo(drain->context);
-	Suspects	 *suspects = palloc(sizeof(Suspects));
-
-	suspects->count = count;
-	suspects->hashes = palloc(sizeof(int64) * count);
-	memcpy(suspects->hashes, drain->batch.hashes + from, sizeof(int64) * count);
-	drain->suspects = lcons(suspects, drain->suspects);
-	MemoryContextSwitchTo(old);
-}
-
-/* More refusals than looking for one guilty item could explain. */
-static bool
-refuses_everything(const JoorDrain *drain)
-{
-	return drain->refusals > 2 * log2(Max(batch_limit(drain), 2)) + 6;
-}
-
-/* JOOR took the body. */
-static void
-conclude_accepted(JoorDrain *drain)
-{
-	if (drain->probe)
-	{
-		drain->probe = false;
-		return;
-	}
-	delete_batch(drain);
-	drop_suspects(drain);
-	drain->failures = 0;
-	drain->refusals = 0;
-	if (drain->shrunk)
-	{
-		drain->max_items *= 2;
-		drain->shrunk = drain->max_items < drain->account->max_items;
-		if (!drain->shrunk)
-			drain->max_items = 0;
-	}
-}
-
-/* JOOR refused the whole body: which item is guilty? */
-static void
-conclude_refused(JoorDrain *drain, const JoorDelivery *delivery,
-				 JoorRequestFinish *finish)
-{
-	int count = drain->batch.count;
-
-	drain->refusals++;
-	if (refuses_everything(drain))
-	{
-		finish->stop_reason =
-			psprintf("JOOR refuses every request: %s", delivery->message);
-		return;
-	}
-	if (drain->probe)
-	{
-		/* it is JOOR that answers; what is wrong, the bodies will show */
-		drain->probe = false;
-		return;
-	}
-	drain->probe = delivery->http_status == 404 && drain->refusals == 1;
-	drop_suspects(drain);
-	if (count == 1)
-	{
-		finish->items = report_items(drain, delivery, true);
-		delete_batch(drain);
-		return;
-	}
-	add_suspects(drain, count / 2, count - count / 2);
-	add_suspects(drain, 0, count / 2);
-}
-
-/* The body is too large, or takes too long: smaller ones from now on. */
-static void
-conclude_too_large(JoorDrain *drain, bool may_pass)
-{
-	drain->max_items = Max(1, drain->batch.count / 2);
-	drain->shrunk = may_pass;
-}
-
-/* JOOR's trouble: a pause that grows, with jitter. */
-static void
-conclude_failed(JoorDrain *drain, const JoorDelivery *delivery)
-{
-	double		pause = PAUSE_FAILED * pow(2, Min(drain->failures, 20));
-	TimestampTz spaced = drain->due;
-
-	drain->failures++;
-	pause = Min(pause, PAUSE_FAILED_MAX) * (0.5 + 0.5 * joor_random());
-	if (delivery->too_large)
-		conclude_too_large(drain, true);
-	pause_drain(drain, (long) pause, JOOR_DRAIN_FAILED, delivery->message);
-	if (drain->due < spaced)
-	{
-		drain->due = spaced;
-		joor_drain_state_set(&drain->state, JOOR_DRAIN_FAILED,
-							 delivery->message, spaced);
-	}
-}
-
-/* What the outcome means for the queue, and for what comes next. */
-static void
-conclude(JoorDrain *drain, const JoorDelivery *delivery,
-		 JoorRequestFinish *finish)
-{
-	if (delivery->stop_reason != NULL)
-		block_drain(drain, delivery->stop_reason);
-	else if (delivery->outcome == JOOR_THROTTLED)
-		joor_drain_state_set(&drain->state, JOOR_DRAIN_CREDITS,
-							 delivery->message, drain->due);
-	else if (delivery->sqlerrcode == 0)
-		conclude_accepted(drain);
-	else if (delivery->outcome != JOOR_REFUSED)
-		conclude_failed(drain, delivery);
-	else if (delivery->too_large)
-		conclude_too_large(drain, false);
-	else
-		conclude_refused(drain, delivery, finish);
-	if (finish->stop_reason != NULL && delivery->stop_reason == NULL)
-		block_drain(drain, finish->stop_reason);
-	if (drain->state.kind == JOOR_DRAIN_SENDING)
-		joor_drain_state_set(&drain->state, JOOR_DRAIN_SPACING, NULL,
-							 drain->due);
-}
-
 /* Records the outcome; the answer is read in the request's own context. */
 static void
 finish_request(JoorDrain *drain)
@@ -572,13 +336,13 @@ finish_request(JoorDrain *drain)
 	delivery = joor_call_delivery(&drain->call, answer);
 	joor_request_finish_fill(&finish, drain->request_id, drain->account,
 							 delivery);
-	finish.items = report_items(drain, delivery, false);
-	begin(&tables);
+	finish.items = joor_drain_report(drain, delivery, false);
+	joor_tables_begin(&tables);
 	MemoryContextSwitchTo(drain->request);
-	conclude(drain, delivery, &finish);
+	joor_drain_conclude(drain, delivery, &finish);
 	joor_request_finish(&finish);
 	joor_drain_state_save(&drain->state, drain->serverid);
-	commit(&tables);
+	joor_tables_commit(&tables);
 	unlock_account(drain);
 	MemoryContextSwitchTo(old);
 }
@@ -630,12 +394,13 @@ note_error(JoorDrain *drain, MemoryContext context)
 								 drain->serverid, error->message),
 						  error->detail ? errdetail("%s", error->detail) : 0));
 		if (may_pass(error->sqlerrcode))
-			pause_drain(drain, PAUSE_ERROR, JOOR_DRAIN_BLOCKED, error->message);
+			joor_drain_pause(drain, PAUSE_ERROR, JOOR_DRAIN_BLOCKED,
+							 error->message);
 		else
-			block_drain(drain, error->message);
-		begin(&tables);
+			joor_drain_block(drain, error->message);
+		joor_tables_begin(&tables);
 		joor_drain_state_save(&drain->state, drain->serverid);
-		commit(&tables);
+		joor_tables_commit(&tables);
 	}
 	MemoryContextSwitchTo(context);
 	FreeErrorData(error);

@@ -38,7 +38,6 @@
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "recorder.h"
 #include "recorder_message.h"
@@ -260,27 +259,6 @@ joor_recorder_reject(Oid serverid, const char *server, const char *items)
  * The recorder's side.
  */
 
-/* Begins a short transaction with the tables open. */
-static void
-begin(JoorTables *tables)
-{
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	joor_tables_open(tables);
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
-}
-
-static void
-commit(JoorTables *tables)
-{
-	joor_tables_close(tables);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	pgstat_report_stat(false);
-	pgstat_report_activity(STATE_IDLE, NULL);
-}
-
 /* Does what a message says; what is to be answered after DONE. */
 static void
 obey(StringInfo question, StringInfo answer)
@@ -327,10 +305,9 @@ serve(StringInfo question, shm_mq_handle *answers)
 	PG_TRY();
 	{
 		pq_sendbyte(&answer, JOOR_MESSAGE_DONE);
-		begin(&tables);
+		joor_tables_begin(&tables);
 		obey(question, &answer);
-		commit(&tables);
-		MemoryContextSwitchTo(context);
+		joor_tables_commit(&tables);
 	}
 	PG_CATCH();
 	{
@@ -398,11 +375,11 @@ take_leave(void)
 	CommitTransactionCommand();
 	if (!present)
 		return;
-	begin(&tables);
+	joor_tables_begin(&tables);
 	if (unfinished_request != 0)
 		joor_request_abandon(unfinished_request);
 	joor_request_expire();
-	commit(&tables);
+	joor_tables_commit(&tables);
 }
 
 /* Connects to the session's database, with no role's limits. */

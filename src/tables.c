@@ -15,13 +15,17 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "pgstat.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "tables.h"
@@ -99,6 +103,28 @@ joor_tables_close(JoorTables *tables)
 		elog(ERROR, "SPI_finish failed");
 	AtEOXact_GUC(true, tables->nest_level);
 	SetUserIdAndSecContext(tables->userid, tables->sec_context);
+}
+
+void
+joor_tables_begin(JoorTables *tables)
+{
+	tables->context = CurrentMemoryContext;
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	joor_tables_open(tables);
+}
+
+void
+joor_tables_commit(JoorTables *tables)
+{
+	joor_tables_close(tables);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	MemoryContextSwitchTo(tables->context);
 }
 
 /* Adds a parameter of any type. */

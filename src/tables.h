@@ -25,9 +25,10 @@
 
 typedef struct JoorTables
 {
-	Oid userid;		 /* of the caller */
-	int sec_context; /* likewise */
-	int nest_level;	 /* of configuration parameters */
+	Oid			  userid;	   /* of the caller */
+	int			  sec_context; /* likewise */
+	int			  nest_level;  /* of configuration parameters */
+	MemoryContext context;	   /* of the caller of begin */
 } JoorTables;
 
 /* Most parameters that a statement has. */
@@ -45,6 +46,14 @@ typedef struct JoorArgs
 /* Connects to SPI; errors if the extension is not there. */
 extern void joor_tables_open(JoorTables *tables);
 extern void joor_tables_close(JoorTables *tables);
+
+/*
+ * A short transaction of a background process, with the tables open, and with
+ * what pg_stat_activity shows of it.  The memory context is the caller's
+ * again after the commit.
+ */
+extern void joor_tables_begin(JoorTables *tables);
+extern void joor_tables_commit(JoorTables *tables);
 
 /* Adds a parameter; text may be NULL. */
 extern void joor_args_oid(JoorArgs *args, Oid value);

@@ -34,7 +34,6 @@
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "drain.h"
 #include "http.h"
@@ -145,16 +144,11 @@ find_work(bool blocked)
 	List	  *servers;
 	ListCell  *cell;
 
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	joor_tables_open(&tables);
+	joor_tables_begin(&tables);
 	servers = joor_queue_servers();
 	foreach (cell, servers)
 		joor_drain_wake(find_drain(lfirst_oid(cell)), blocked);
-	joor_tables_close(&tables);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	joor_tables_commit(&tables);
 	return joor_enabled && has_due_drain();
 }
 
@@ -191,15 +185,9 @@ expire_requests(void)
 	if (!TimestampDifferenceExceeds(expired_at, now, EXPIRE_EVERY))
 		return;
 	expired_at = now;
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	joor_tables_open(&tables);
+	joor_tables_begin(&tables);
 	joor_request_expire();
-	joor_tables_close(&tables);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	pgstat_report_stat(true);
+	joor_tables_commit(&tables);
 }
 
 /*

@@ -76,14 +76,16 @@ cmp_ok(sql(q{SELECT count(*) FROM joor.request WHERE outcome = 'unknown'}), '>='
 
 # No restart storm: a worker that is ended again and again is started with pauses.
 my $log_at = -s $node->logfile;
-sql("SELECT joor.pause('joor');" . enqueue('storm', 1));
+$joor->fault(account => 'joor', operation => 'bulk', hold => 1, times => 0);
+sql(enqueue('storm', 1));
 foreach (1 .. 20)
 {
 	sql("SELECT joor.start_worker(); SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $worker");
 }
 my $starts = () = slurp_file($node->logfile, $log_at) =~ /starting background worker process "joor_inventory worker/g;
 cmp_ok($starts, '<=', 10, "a worker that ends at once is not started in a storm ($starts starts)");
-sql("SELECT joor.resume('joor')");
+$joor->clear_faults;
+$joor->release;
 drained('after the storm');
 
 #
