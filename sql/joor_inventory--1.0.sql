@@ -533,11 +533,11 @@ CROSS JOIN LATERAL (
 		pg_catalog.max(t.counts_until) AS until
 	FROM joor.request t
 	WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
-		AND t.counts_until OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()) l
+		AND t.counts_until OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp()) l
 CROSS JOIN LATERAL (
 	SELECT pg_catalog.max(t.retry_at) AS retry_at FROM joor.request t
 	WHERE t.serverid OPERATOR(pg_catalog.=) s.oid
-		AND t.retry_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()) y
+		AND t.retry_at OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp()) y
 CROSS JOIN LATERAL (
 	SELECT (SELECT t.finished_at FROM joor.request t
 			WHERE t.serverid OPERATOR(pg_catalog.=) s.oid

@@ -55,7 +55,7 @@ take_pending(JoorBatch *batch)
 {
 	if (batch->count == batch->allocated)
 	{
-		batch->allocated *= 2;
+		batch->allocated = Min(batch->allocated * 2, batch->max_items);
 		batch->items = repalloc_huge(batch->items, sizeof(JoorItem) *
 													   (Size) batch->allocated);
 	}
@@ -70,7 +70,6 @@ start_over(JoorBatch *batch)
 	MemoryContext free = batch->other;
 	JoorItem	  pending = batch->pending;
 
-	MemoryContextReset(free);
 	if (batch->has_pending)
 	{
 		MemoryContext old = MemoryContextSwitchTo(free);
@@ -78,6 +77,7 @@ start_over(JoorBatch *batch)
 		joor_item_copy(&batch->pending, &pending);
 		MemoryContextSwitchTo(old);
 	}
+	MemoryContextReset(batch->current);
 	batch->other = batch->current;
 	batch->current = free;
 	batch->count = 0;

@@ -105,16 +105,17 @@ must_wait(const JoorRequestStart *start, TimestampTz *not_before)
 
 	joor_args_oid(&args, start->serverid);
 	joor_args_int(&args, start->limit - start->credits);
+	/* a parameter, since no index is searched for a volatile function's */
+	joor_args_time(&args, GetCurrentTimestamp());
 	joor_tables_execute(
 		"SELECT pg_catalog.max(again) FROM ("
 		" SELECT counts_until AS again, pg_catalog.sum(credits) OVER"
 		"    (ORDER BY counts_until DESC, id DESC ROWS UNBOUNDED PRECEDING)"
 		"    > $2 AS exceeds"
-		" FROM joor.request WHERE serverid = $1"
-		"  AND counts_until > pg_catalog.clock_timestamp()"
+		" FROM joor.request WHERE serverid = $1 AND counts_until > $3"
 		" UNION ALL"
 		" SELECT retry_at, true FROM joor.request"
-		" WHERE serverid = $1 AND retry_at > pg_catalog.clock_timestamp()) s"
+		" WHERE serverid = $1 AND retry_at > $3) s"
 		" WHERE exceeds",
 		&args, SPI_OK_SELECT);
 	if (!joor_tables_value(1, &value))

@@ -68,7 +68,7 @@ sub load
 			INSERT INTO last_value SELECT * FROM change ON CONFLICT (upc) DO UPDATE SET inventory = EXCLUDED.inventory;
 			PERFORM joor.enqueue('SELECT upc, inventory FROM change', '$name');
 			COMMIT;
-			pause := extract(epoch FROM began)::float8 + i * $seconds::float8 / $transactions - extract(epoch FROM clock_timestamp())::float8;
+			pause := extract(epoch FROM began)::float8 + i * ${seconds}::float8 / $transactions - extract(epoch FROM clock_timestamp())::float8;
 			IF pause > 0 THEN PERFORM pg_sleep(pause); END IF;
 		END LOOP;
 		END \$do\$;");
