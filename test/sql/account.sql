@@ -172,7 +172,6 @@ SELECT * FROM joor.push_sku('A', 'B', 3, color_code => '001', server => 's');
 
 -- parameters
 SET joor_inventory.enabled = off;
-SET joor_inventory.unknown = 1;
 SHOW joor_inventory.enabled;
 SHOW joor_inventory.request_retention;
 SHOW joor_inventory.request_max_rows;

@@ -9,6 +9,7 @@ SELECT pg_describe_object(classid, objid, objsubid) AS object
 FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'joor_inventory')
+	AND classid <> 'pg_type'::regclass	-- row types are listed from 17 on
 ORDER BY pg_describe_object(classid, objid, objsubid) COLLATE "C";
 
 -- without a comment
