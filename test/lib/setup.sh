@@ -17,24 +17,25 @@ install_packages()
 	echo "installing: ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
 	# PostgreSQL's packages would start a server of their own otherwise.
-	mkdir -p /etc/postgresql-common/createcluster.d
-	[ -e /etc/postgresql-common/createcluster.d/joor_inventory.conf ] ||
-		echo "create_main_cluster = false" \
-			>/etc/postgresql-common/createcluster.d/joor_inventory.conf
+	local setting=/etc/postgresql-common/createcluster.d/joor_inventory.conf
+	mkdir -p "$(dirname "$setting")"
+	echo "create_main_cluster = false" >"$setting"
 	apt-get -qq -o DPkg::Lock::Timeout=300 update
 	apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \
 		"${missing[@]}" >/dev/null
+	rm -f "$setting"
 }
 
 # Run by root: goes on as postgres, with the same script, in a copy of the
 # tree that is removed in the end.  Run by anybody else: returns at once.
 continue_unprivileged()
 {
-	local script=$1 copy status=0
+	local script=$1 status=0
 	shift
 	[ "$(id -u)" -eq 0 ] || return 0
 	install_packages
 	copy=$(mktemp -d)
+	trap 'rm -rf "$copy"' EXIT
 	git -c safe.directory="$PWD" ls-files -z --cached --others --exclude-standard |
 		while IFS= read -r -d '' file; do
 			if [ -e "$file" ]; then printf '%s\0' "$file"; fi
@@ -42,7 +43,6 @@ continue_unprivileged()
 	chown -R postgres: "$copy"
 	chmod 755 "$copy"
 	runuser -u postgres -- env HOME="$copy" bash "$copy/$script" "$@" || status=$?
-	rm -rf "$copy"
 	exit $status
 }
 

@@ -276,42 +276,6 @@ is(stock()->{v2}, 2, 'the others are delivered');
 sql('ALTER SERVER joor OPTIONS (DROP warehouses)');
 
 #
-# Credits: never more than a window has, evenly spent, the reserve kept
-#
-$node->account($joor, 'small',
-	options => q{format 'json', json_shape 'flat', credits '30', "window" '2s', reserve '10'},
-	simulator => { credits => 30, window => 2 });
-# what activation has cost is past
-$node->poll_query_until('postgres', q{SELECT credits_left = 30 FROM joor.status WHERE account = 'small'});
-$since = last_call();
-my ($load_in, $load_out, $load_err) = (q{DO $do$
-	BEGIN
-		FOR i IN 1 .. 120 LOOP
-			PERFORM joor.enqueue(format('SELECT ''k%s''::text AS upc, %s AS inventory', i % 7, i), 'small');
-			COMMIT;
-			PERFORM pg_sleep(0.05);
-		END LOOP;
-	END $do$;}, '', '');
-my $load = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres') ],
-	'<', \$load_in, '>', \$load_out, '2>', \$load_err, IPC::Run::timeout(60));
-ok($joor->wait_for(arrived => 5, account => 'small', operation => 'bulk', timeout => 20), 'a load on few credits');
-$node->wait_until(q{SELECT why_not_now = 'requests are spaced so that the credits last' AND next_send IS NOT NULL
-	FROM joor.status WHERE account = 'small'}, 'status: spaced');
-($code, $out, $err) = $node->try_sql(
-	q{SELECT outcome FROM joor.push($$SELECT 'mine'::text AS upc, 1 AS inventory$$, 'small')});
-is("$out$err", 'delivered', 'a push finds the reserve, and need not wait');
-IPC::Run::finish($load);
-wait_drained('load on few credits', 'small');
-my @writes = @{ $joor->calls(account => 'small', operation => 'bulk', since => $since) };
-my @arrived = sort { $a <=> $b } map { $_->{arrived} > 1e12 ? $_->{arrived} / 1e6 : $_->{arrived} }
-  grep { decode_json($joor->body($_->{number}))->{inventory_items}[0]{upc} ne 'mine' } @writes;
-is(scalar(grep { $arrived[ $_ + 4 ] - $arrived[$_] < 2 } 0 .. $#arrived - 4), 0,
-	'the worker never spends more in a window than its share');
-is($joor->summary(account => 'small')->{refused}, 0, 'not one 429');
-cmp_ok(scalar @arrived, '>=', 6, 'but it spends what there is');
-is_deeply([ map { stock('small')->{"k$_"} } 0 .. 6 ], [ 119, 120, 114 .. 118 ], 'the last quantities arrive');
-
-#
 # Retention
 #
 sql(q{UPDATE joor.request SET started_at = started_at - interval '3 days', finished_at = finished_at - interval '3 days',
@@ -338,6 +302,43 @@ sql('SELECT joor.start_worker()');
 $node->wait_until('SELECT NOT EXISTS (SELECT FROM joor.request) AND NOT EXISTS (SELECT FROM joor.rejection WHERE closed_at IS NOT NULL)',
 	'request_retention lets old requests and closed rejections go, without any traffic');
 is(sql('SELECT count(*) FROM joor.rejection'), 1, 'an open rejection stays');
+
+#
+# Credits: never more than a window has, evenly spent, the reserve kept
+#
+$node->account($joor, 'small',
+	options => q{format 'json', json_shape 'flat', credits '30', "window" '2s', reserve '10'},
+	simulator => { credits => 30, window => 2 });
+# what activation has cost is past
+$node->poll_query_until('postgres', q{SELECT credits_left = 30 FROM joor.status WHERE account = 'small'});
+$since = last_call();
+my ($load_in, $load_out, $load_err) = ('', '', '');
+my $changes = q{DO $do$
+	BEGIN
+		FOR i IN 1 .. 120 LOOP
+			PERFORM joor.enqueue(format('SELECT ''k%s''::text AS upc, %s AS inventory', i % 7, i), 'small');
+			COMMIT;
+			PERFORM pg_sleep(0.05);
+		END LOOP;
+	END $do$;};
+my $load = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-c', $changes ],
+	'<', \$load_in, '>', \$load_out, '2>', \$load_err, IPC::Run::timeout(60));
+ok($joor->wait_for(arrived => 5, account => 'small', operation => 'bulk', timeout => 20), 'a load on few credits');
+$node->wait_until(q{SELECT why_not_now = 'requests are spaced so that the credits last' AND next_send IS NOT NULL
+	FROM joor.status WHERE account = 'small'}, 'status: spaced');
+($code, $out, $err) = $node->try_sql(
+	q{SELECT outcome FROM joor.push($$SELECT 'mine'::text AS upc, 1 AS inventory$$, 'small')});
+is("$out$err", 'delivered', 'a push finds the reserve, and need not wait');
+IPC::Run::finish($load);
+wait_drained('load on few credits', 'small');
+my @writes = @{ $joor->calls(account => 'small', operation => 'bulk', since => $since) };
+my @arrived = sort { $a <=> $b } map { $_->{arrived} > 1e12 ? $_->{arrived} / 1e6 : $_->{arrived} }
+  grep { decode_json($joor->body($_->{number}))->{inventory_items}[0]{upc} ne 'mine' } @writes;
+is(scalar(grep { $arrived[ $_ + 4 ] - $arrived[$_] < 2 } 0 .. $#arrived - 4), 0,
+	'the worker never spends more in a window than its share');
+is($joor->summary(account => 'small')->{refused}, 0, 'not one 429');
+cmp_ok(scalar @arrived, '>=', 6, 'but it spends what there is');
+is_deeply([ map { stock('small')->{"k$_"} } 0 .. 6 ], [ 119, 120, 114 .. 118 ], 'the last quantities arrive');
 
 is_deeply($joor->violations, [], 'no rule of JOOR was broken');
 is($joor->summary->{refused}, 0, 'no 429');
