@@ -264,6 +264,7 @@ CREATE TABLE joor.queue
 	user_name name NOT NULL,
 	queued_at timestamptz NOT NULL,
 	dec_pending boolean NOT NULL,
+	xid xid8 NOT NULL,
 	hash bigint NOT NULL,
 	warehouse text,
 	inventory_date date,
@@ -289,6 +290,8 @@ COMMENT ON COLUMN joor.queue.user_name IS 'the role that queued it';
 COMMENT ON COLUMN joor.queue.queued_at IS 'when it was queued';
 COMMENT ON COLUMN joor.queue.dec_pending IS
 	'whether JOOR is to subtract what its pending orders hold';
+COMMENT ON COLUMN joor.queue.xid IS
+	'transaction that queued it; a push supersedes what it could see';
 COMMENT ON COLUMN joor.queue.hash IS
 	'hash of warehouse, date and identity; the same for the same position';
 COMMENT ON COLUMN joor.queue.warehouse IS 'field of the item';

@@ -43,7 +43,7 @@ static JoorDelivery *
 test_account(const JoorAccount *account)
 {
 	JoorCall	  call = {JOOR_READ_STYLES, false, false, NULL, 0, NULL};
-	JoorRun		  run = {"activate", 0, 0, 0, 0};
+	JoorRun		  run = {"activate", 0, 0, NULL, 0};
 	JoorDelivery *delivery;
 	int64		  id;
 

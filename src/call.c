@@ -129,8 +129,8 @@ joor_call_perform(const JoorAccount *account, const JoorCall *call,
 
 		delivery = joor_call_delivery(call, answer);
 		joor_request_finish_fill(&finish, permit.id, account, delivery);
-		finish.superseded_to = run->queued_to;
-		if (permit.queued && delivery->sqlerrcode == 0)
+		finish.snapshot = run->snapshot;
+		if (permit.queued && run->snapshot != NULL && delivery->sqlerrcode == 0)
 			supersede(&finish, call, delivery);
 		finish.items = report_items(call, delivery, permit.open_rejections);
 		joor_recorder_finish(&finish);

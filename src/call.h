@@ -24,11 +24,12 @@
 /* Calls that belong together: those of one push. */
 typedef struct JoorRun
 {
-	const char *source;		 /* the SQL function, as joor.request shows it */
-	int64		id;			 /* of its first request; 0: none yet */
-	int64		items;		 /* of all its requests */
-	int64		queued_to;	 /* entries of its items up to this id of the queue
-							* are superseded by what JOOR takes */
+	const char *source; /* the SQL function, as joor.request shows it */
+	int64		id;		/* of its first request; 0: none yet */
+	int64		items;	/* of all its requests */
+	char *snapshot; /* no later than what is sent was read in; entries of its
+					 * items that it sees are superseded by what JOOR takes;
+					 * NULL: none are */
 	TimestampTz snapshot_at; /* the query was read as of then; 0: as of now */
 } JoorRun;
 

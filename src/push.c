@@ -307,7 +307,7 @@ joor_inventory_push(PG_FUNCTION_ARGS)
 	push.run.source = "push";
 	if (IsolationUsesXactSnapshot())
 		push.run.snapshot_at = GetCurrentTransactionStartTimestamp();
-	push.run.queued_to = joor_queue_last_id();
+	push.run.snapshot = joor_queue_snapshot();
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

@@ -159,7 +159,7 @@ joor_inventory_push_sku(PG_FUNCTION_ARGS)
 	JoorCall	   call = {JOOR_SKU_INVENTORY, false, false, &item, 1, NULL};
 	JoorDelivery  *delivery;
 	ReturnSetInfo *result;
-	JoorRun		   run = {"push_sku", 0, 1, 0, 0};
+	JoorRun		   run = {"push_sku", 0, 1, NULL, 0};
 	int64		   id;
 
 	joor_init_materialized_srf(fcinfo);
@@ -178,7 +178,7 @@ joor_inventory_push_sku(PG_FUNCTION_ARGS)
 	joor_account_lock(account);
 	joor_account_authorize(account, GetUserId());
 	joor_arming_check(account, true);
-	run.queued_to = joor_queue_last_id();
+	run.snapshot = joor_queue_snapshot();
 	do
 	{
 		delivery = joor_call_perform(account, &call, &run, &id);

@@ -325,6 +325,44 @@ joor_queue_delete(Oid serverid, const int64 *hashes, const int64 *ids,
 		&args, SPI_OK_DELETE);
 }
 
+void
+joor_queue_supersede(Oid serverid, const int64 *hashes, int count,
+					 const char *snapshot)
+{
+	JoorArgs args = {0};
+
+	joor_args_oid(&args, serverid);
+	add_array(&args, hashes, count);
+	joor_args_text(&args, snapshot);
+	joor_tables_execute(
+		"DELETE FROM joor.queue WHERE ctid = ANY (ARRAY("
+		" SELECT q.ctid FROM pg_catalog.unnest($2::bigint[]) AS d(hash)"
+		" CROSS JOIN LATERAL (SELECT e.ctid FROM joor.queue e"
+		"  WHERE e.serverid = $1 AND e.hash = d.hash"
+		"   AND pg_catalog.pg_visible_in_snapshot(e.xid, $3::pg_snapshot)"
+		"  ORDER BY e.serverid, e.hash, e.id OFFSET 0) q))",
+		&args, SPI_OK_DELETE);
+}
+
+char *
+joor_queue_snapshot(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	JoorTables	  tables;
+	JoorArgs	  args = {0};
+	Datum		  value;
+	char		 *snapshot;
+
+	joor_tables_open(&tables);
+	joor_tables_execute("SELECT pg_catalog.pg_current_snapshot()::text", &args,
+						SPI_OK_SELECT);
+	if (!joor_tables_value(1, &value))
+		elog(ERROR, "there is no current snapshot");
+	snapshot = MemoryContextStrdup(context, TextDatumGetCString(value));
+	joor_tables_close(&tables);
+	return snapshot;
+}
+
 int64
 joor_queue_last_id(void)
 {
@@ -367,7 +405,9 @@ joor_queue_adopt(Oid serverid, const char *server)
 	joor_tables_execute("UPDATE joor.queue SET serverid = 0"
 						" WHERE serverid = $1 AND server <> $2",
 						&args, SPI_OK_UPDATE);
-	joor_tables_execute("UPDATE joor.queue SET serverid = $1"
-						" WHERE serverid <> $1 AND server = $2",
+	/* xids of another cluster mean nothing here */
+	joor_tables_execute("UPDATE joor.queue SET serverid = $1,"
+						"  xid = pg_catalog.pg_current_xact_id()"
+						" WHERE server = $2",
 						&args, SPI_OK_UPDATE);
 }

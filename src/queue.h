@@ -97,6 +97,19 @@ extern void joor_queue_read_rejections(JoorArgs *args, JoorQueueBatch *batch);
 extern void joor_queue_delete(Oid serverid, const int64 *hashes,
 							  const int64 *ids, int count);
 
+/*
+ * Deletes the entries of given positions that a snapshot sees.  What was not
+ * committed by then may be newer than what was read in it, and stays.
+ */
+extern void joor_queue_supersede(Oid serverid, const int64 *hashes, int count,
+								 const char *snapshot);
+
+/*
+ * The current snapshot as text, palloc'd, for joor_queue_supersede().  Opens
+ * the tables itself.
+ */
+extern char *joor_queue_snapshot(void);
+
 /* Highest id that was given out so far; 0: none.  Opens the tables itself. */
 extern int64 joor_queue_last_id(void);
 

@@ -23,6 +23,7 @@ enum
 	QUEUE_USER_NAME,
 	QUEUE_QUEUED_AT,
 	QUEUE_DEC_PENDING,
+	QUEUE_XID,
 	QUEUE_HASH,
 	QUEUE_FIELDS, /* the first field; the others follow in their order */
 	QUEUE_COLUMNS = QUEUE_FIELDS + JOOR_FIELD_COUNT

@@ -27,6 +27,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
+#include "utils/xid8.h"
 
 #include "queue.h"
 #include "queue_column.h"
@@ -118,6 +119,8 @@ joor_queue_add(JoorQueueWriter *writer, const JoorItem *item)
 	slot->tts_values[QUEUE_QUEUED_AT] =
 		TimestampTzGetDatum(GetCurrentTimestamp());
 	slot->tts_values[QUEUE_DEC_PENDING] = BoolGetDatum(writer->dec_pending);
+	slot->tts_values[QUEUE_XID] =
+		FullTransactionIdGetDatum(GetTopFullTransactionId());
 	slot->tts_values[QUEUE_HASH] = Int64GetDatum((int64) joor_item_hash(item));
 	memset(slot->tts_isnull, false, sizeof(bool) * QUEUE_FIELDS);
 	for (field = 0; field < JOOR_FIELD_COUNT; field++)

@@ -108,7 +108,7 @@ joor_message_put_finish(StringInfo message, const JoorRequestFinish *finish)
 	joor_message_put_text(message, finish->stop_reason);
 	joor_message_put_text(message, finish->configuration);
 	joor_message_put_text(message, finish->items);
-	pq_sendint64(message, finish->superseded_to);
+	joor_message_put_text(message, finish->snapshot);
 	pq_sendint32(message, finish->nhashes);
 	for (i = 0; i < finish->nhashes; i++)
 		pq_sendint64(message, finish->hashes[i]);
@@ -138,7 +138,7 @@ joor_message_get_finish(StringInfo message, JoorRequestFinish *finish)
 	finish->stop_reason = joor_message_get_text(message);
 	finish->configuration = joor_message_get_text(message);
 	finish->items = joor_message_get_text(message);
-	finish->superseded_to = pq_getmsgint64(message);
+	finish->snapshot = joor_message_get_text(message);
 	finish->nhashes = (int) pq_getmsgint(message, 4);
 	finish->hashes =
 		palloc_extended(sizeof(int64) * (finish->nhashes + 1), MCXT_ALLOC_HUGE);

@@ -250,19 +250,6 @@ set_retry_at(const JoorRequestFinish *finish)
 		&args, SPI_OK_UPDATE);
 }
 
-/* What a push delivered, no older entry may overwrite. */
-static void
-supersede(const JoorRequestFinish *finish)
-{
-	int64 *ids =
-		palloc_extended(sizeof(int64) * (finish->nhashes + 1), MCXT_ALLOC_HUGE);
-	int i;
-
-	for (i = 0; i < finish->nhashes; i++)
-		ids[i] = finish->superseded_to;
-	joor_queue_delete(finish->serverid, finish->hashes, ids, finish->nhashes);
-}
-
 void
 joor_request_finish(const JoorRequestFinish *finish)
 {
@@ -292,7 +279,8 @@ joor_request_finish(const JoorRequestFinish *finish)
 		" WHERE id = $1",
 		&args, SPI_OK_UPDATE);
 	if (finish->nhashes > 0)
-		supersede(finish);
+		joor_queue_supersede(finish->serverid, finish->hashes, finish->nhashes,
+							 finish->snapshot);
 	if (finish->throttled)
 		set_retry_at(finish);
 	if (finish->stop_reason != NULL)

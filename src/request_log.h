@@ -84,9 +84,8 @@ typedef struct JoorRequestFinish
 	char  *stop_reason;	  /* stops the account; NULL: no */
 	char  *configuration; /* as which it is stopped */
 	char  *items;		  /* JSON list for joor.rejection; NULL: nothing */
-	int64  superseded_to; /* a push: entries of its positions up to this
-								* id leave the queue */
-	int	   nhashes;		  /* of these positions */
+	char  *snapshot;	  /* a push: entries that it sees ... */
+	int	   nhashes;		  /* ... of these positions leave the queue */
 	int64 *hashes;
 } JoorRequestFinish;
 
