@@ -18,7 +18,6 @@
 #include "utils/timestamp.h"
 
 #include "call.h"
-#include "item_report.h"
 #include "recorder.h"
 
 /* Longest sleep of a wait for credits, in milliseconds. */
@@ -69,26 +68,6 @@ get_permit(const JoorAccount *account, const JoorRequestStart *start,
 	}
 }
 
-/* What becomes of open rejections, and which items to record as new ones. */
-static char *
-report_items(const JoorCall *call, const JoorDelivery *delivery,
-			 bool open_rejections)
-{
-	JoorItemReport report;
-	int			   i;
-
-	joor_item_report_init(&report);
-	for (i = 0; i < call->nitems; i++)
-	{
-		if (delivery->status[i] == JOOR_STATUS_FAIL)
-			joor_item_report_fail(&report, &call->items[i], "joor",
-								  delivery->reason[i]);
-		else if (delivery->status[i] == JOOR_STATUS_PASS && open_rejections)
-			joor_item_report_pass(&report, &call->items[i]);
-	}
-	return joor_item_report_finish(&report);
-}
-
 /* A push supersedes what is queued for the items that JOOR took. */
 static void
 supersede(JoorRequestFinish *finish, const JoorCall *call,
@@ -128,11 +107,11 @@ joor_call_perform(const JoorAccount *account, const JoorCall *call,
 														"JoorInventoryAnswer"));
 
 		delivery = joor_call_delivery(call, answer);
-		joor_request_finish_fill(&finish, permit.id, account, delivery);
+		joor_request_finish_fill(&finish, permit.id, account, call, delivery,
+								 permit.open_rejections);
 		finish.snapshot = run->snapshot;
 		if (permit.queued && run->snapshot != NULL && delivery->sqlerrcode == 0)
 			supersede(&finish, call, delivery);
-		finish.items = report_items(call, delivery, permit.open_rejections);
 		joor_recorder_finish(&finish);
 	}
 	PG_CATCH();

@@ -335,8 +335,7 @@ finish_request(JoorDrain *drain)
 	drain->transfer = NULL;
 	delivery = joor_call_delivery(&drain->call, answer);
 	joor_request_finish_fill(&finish, drain->request_id, drain->account,
-							 delivery);
-	finish.items = joor_drain_report(drain, delivery, false);
+							 &drain->call, delivery, drain->open_rejections);
 	joor_tables_begin(&tables);
 	MemoryContextSwitchTo(drain->request);
 	joor_drain_conclude(drain, delivery, &finish);

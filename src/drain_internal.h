@@ -62,13 +62,6 @@ extern void joor_drain_pause(JoorDrain *drain, long milliseconds,
 extern int joor_drain_batch_limit(const JoorDrain *drain);
 
 /*
- * The list for joor.rejection; rejected: all items are, with the delivery's
- * message.
- */
-extern char *joor_drain_report(const JoorDrain	  *drain,
-							   const JoorDelivery *delivery, bool rejected);
-
-/*
  * What an outcome means for the queue, and for what comes next.  Called in
  * the transaction that records it; may fill in stop_reason and items.
  */

@@ -28,30 +28,6 @@
 #define PAUSE_FAILED 1000		/* the first one after a failure ... */
 #define PAUSE_FAILED_MAX 300000 /* ... doubled each time, up to this one */
 
-/* The list for joor.rejection. */
-char *
-joor_drain_report(const JoorDrain *drain, const JoorDelivery *delivery,
-				  bool rejected)
-{
-	JoorItemReport report;
-	int			   i;
-
-	joor_item_report_init(&report);
-	for (i = 0; i < drain->call.nitems; i++)
-	{
-		const JoorItem *item = &drain->call.items[i];
-
-		if (rejected)
-			joor_item_report_fail(&report, item, "joor", delivery->message);
-		else if (delivery->status[i] == JOOR_STATUS_FAIL)
-			joor_item_report_fail(&report, item, "joor", delivery->reason[i]);
-		else if (delivery->status[i] == JOOR_STATUS_PASS &&
-				 drain->open_rejections)
-			joor_item_report_pass(&report, item);
-	}
-	return joor_item_report_finish(&report);
-}
-
 /* The entries of the request are done: delivered, or rejected for good. */
 static void
 delete_batch(JoorDrain *drain)
@@ -117,6 +93,20 @@ conclude_accepted(JoorDrain *drain)
 	}
 }
 
+/* The only item of a refused body is guilty. */
+static void
+reject_item(JoorDrain *drain, const JoorDelivery *delivery,
+			JoorRequestFinish *finish)
+{
+	JoorItemReport report;
+
+	joor_item_report_init(&report);
+	joor_item_report_fail(&report, drain->call.items, "joor",
+						  delivery->message);
+	finish->items = joor_item_report_finish(&report);
+	delete_batch(drain);
+}
+
 /* JOOR refused the whole body: which item is guilty? */
 static void
 conclude_refused(JoorDrain *drain, const JoorDelivery *delivery,
@@ -129,6 +119,11 @@ conclude_refused(JoorDrain *drain, const JoorDelivery *delivery,
 	{
 		finish->stop_reason =
 			psprintf("JOOR refuses every request: %s", delivery->message);
+		/* whoever resumes the account begins anew */
+		drain->refusals = 0;
+		drain->probe = false;
+		while (drain->suspects != NIL)
+			drop_suspects(drain);
 		return;
 	}
 	if (drain->probe)
@@ -141,8 +136,7 @@ conclude_refused(JoorDrain *drain, const JoorDelivery *delivery,
 	drop_suspects(drain);
 	if (count == 1)
 	{
-		finish->items = joor_drain_report(drain, delivery, true);
-		delete_batch(drain);
+		reject_item(drain, delivery, finish);
 		return;
 	}
 	add_suspects(drain, count / 2, count - count / 2);

@@ -119,7 +119,4 @@ extern void joor_http_append_encoded(StringInfo out, const char *data,
 /* Whether a URL's host is a loopback address: 127.0.0.0/8, [::1], localhost. */
 extern bool joor_http_is_loopback(const char *url);
 
-/* Version of the libcurl in use, and whether it can do TLS. */
-extern const char *joor_http_version(void);
-
 #endif /* JOOR_HTTP_H */

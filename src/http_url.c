@@ -71,16 +71,3 @@ joor_http_is_loopback(const char *url)
 	curl_url_cleanup(parsed);
 	return loopback;
 }
-
-const char *
-joor_http_version(void)
-{
-	static char				text[128];
-	curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
-	bool					tls = (version->features & CURL_VERSION_SSL) != 0;
-
-	snprintf(text, sizeof(text), "libcurl %s, %s", version->version,
-			 tls && version->ssl_version ? version->ssl_version
-										 : "without TLS");
-	return text;
-}

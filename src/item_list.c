@@ -176,12 +176,6 @@ joor_item_list_valid(const JoorItemList *list)
 }
 
 int64
-joor_item_list_invalid(const JoorItemList *list)
-{
-	return list->invalid;
-}
-
-int64
 joor_item_list_clamped(const JoorItemList *list)
 {
 	return list->clamped;

@@ -45,7 +45,6 @@ extern JoorItemList *joor_item_list_read(const char				  *query,
 										 const JoorItemListReader *reader);
 
 extern int64		 joor_item_list_valid(const JoorItemList *list);
-extern int64		 joor_item_list_invalid(const JoorItemList *list);
 
 /* How many negative quantities were made 0. */
 extern int64 joor_item_list_clamped(const JoorItemList *list);

@@ -228,12 +228,6 @@ joor_item_query_next(JoorItemQuery *query, JoorItem *item)
 }
 
 void
-joor_item_query_rewind(JoorItemQuery *query)
-{
-	joor_item_store_rewind(query->kept);
-}
-
-void
 joor_item_query_close(JoorItemQuery *query)
 {
 	if (query->kept != NULL)

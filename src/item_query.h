@@ -62,9 +62,6 @@ extern int64 joor_item_query_scan(JoorItemQuery *query, JoorItemVisitor visitor,
  */
 extern bool joor_item_query_next(JoorItemQuery *query, JoorItem *item);
 
-/* Starts joor_item_query_next() from the first kept item again. */
-extern void joor_item_query_rewind(JoorItemQuery *query);
-
 /* Frees cursor and kept items; an aborted transaction does it by itself. */
 extern void joor_item_query_close(JoorItemQuery *query);
 

@@ -178,12 +178,6 @@ joor_item_store_next(JoorItemStore *store, JoorItem *item)
 }
 
 void
-joor_item_store_rewind(JoorItemStore *store)
-{
-	tuplestore_rescan(store->tuples);
-}
-
-void
 joor_item_store_free(JoorItemStore *store)
 {
 	ExecDropSingleTupleTableSlot(store->slot);

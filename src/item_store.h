@@ -31,9 +31,6 @@ extern void joor_item_store_put(JoorItemStore *store, const JoorItem *item);
  */
 extern bool joor_item_store_next(JoorItemStore *store, JoorItem *item);
 
-/* Starts joor_item_store_next() from the first item again. */
-extern void joor_item_store_rewind(JoorItemStore *store);
-
 /* Frees the store; an aborted transaction does it by itself. */
 extern void joor_item_store_free(JoorItemStore *store);
 

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 
 #include "arming.h"
+#include "item_report.h"
 #include "queue.h"
 #include "request_log.h"
 #include "settings.h"
@@ -52,10 +53,30 @@ joor_request_start_fill(JoorRequestStart *start, const JoorAccount *account,
 	start->pid = MyProcPid;
 }
 
+/* What becomes of open rejections, and which items to record as new ones. */
+static char *
+report_items(const JoorCall *call, const JoorDelivery *delivery,
+			 bool open_rejections)
+{
+	JoorItemReport report;
+	int			   i;
+
+	joor_item_report_init(&report);
+	for (i = 0; i < call->nitems; i++)
+	{
+		if (delivery->status[i] == JOOR_STATUS_FAIL)
+			joor_item_report_fail(&report, &call->items[i], "joor",
+								  delivery->reason[i]);
+		else if (delivery->status[i] == JOOR_STATUS_PASS && open_rejections)
+			joor_item_report_pass(&report, &call->items[i]);
+	}
+	return joor_item_report_finish(&report);
+}
+
 void
 joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
-						 const JoorAccount	*account,
-						 const JoorDelivery *delivery)
+						 const JoorAccount *account, const JoorCall *call,
+						 const JoorDelivery *delivery, bool open_rejections)
 {
 	MemSet(finish, 0, sizeof(*finish));
 	finish->id = id;
@@ -76,6 +97,7 @@ joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
 	finish->window = account->window;
 	finish->stop_reason = delivery->stop_reason;
 	finish->configuration = account->configuration;
+	finish->items = report_items(call, delivery, open_rejections);
 }
 
 /* Whatever a sender that is gone left behind is of unknown outcome. */

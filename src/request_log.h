@@ -98,14 +98,19 @@ extern void joor_request_start_fill(JoorRequestStart  *start,
 									const JoorCall *call, Oid userid,
 									const char *source, int limit);
 
-/* Fills in what became of it; refers to both. */
+/*
+ * Fills in what became of it, and of its items; refers to all of them.
+ * open_rejections: as the permit said.
+ */
 extern void joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
 									 const JoorAccount	*account,
-									 const JoorDelivery *delivery);
+									 const JoorCall		*call,
+									 const JoorDelivery *delivery,
+									 bool				 open_rejections);
 
 /*
- * Asks for the credits of a request and, if they are there, starts it.  Error: the
- * account was sent something newer than snapshot_at
+ * Asks for the credits of a request and, if they are there, starts it.
+ * Error: the account was sent something newer than snapshot_at
  * (ERRCODE_T_R_SERIALIZATION_FAILURE).
  */
 extern void joor_request_start(const JoorRequestStart *start,

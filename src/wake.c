@@ -302,22 +302,6 @@ joor_wake_start_worker(void)
 		   joor_wake_register_worker(MyDatabaseId, &handle);
 }
 
-void
-joor_wake_now(void)
-{
-	BackgroundWorkerHandle *handle;
-	int						pid;
-
-	if (shared != NULL)
-	{
-		(void) announce(MyDatabaseId);
-		return;
-	}
-	pid = joor_wake_worker_pid();
-	if (pid == 0 || kill(pid, SIGUSR1) != 0)
-		(void) joor_wake_register_worker(MyDatabaseId, &handle);
-}
-
 /*
  * At commit.
  */

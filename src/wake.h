@@ -44,9 +44,6 @@ extern bool joor_wake_is_preloaded(void);
  */
 extern void joor_wake_at_commit(void);
 
-/* The same at once, for work that is committed already. */
-extern void joor_wake_now(void);
-
 /*
  * Starts a worker for the current database unless there is one.  False: there
  * is no free slot for a background worker.

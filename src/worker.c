@@ -84,6 +84,19 @@ extension_is_there(void)
 	return there;
 }
 
+/*
+ * Whether the extension has been dropped, or never was there.  What was
+ * announced for it until then is forgotten, so that no worker is wanted.
+ */
+static bool
+extension_is_gone(void)
+{
+	if (extension_is_there())
+		return false;
+	(void) joor_wake_acknowledge();
+	return !extension_is_there();
+}
+
 /* Claims the database; false: another worker has it. */
 static bool
 enter(void)
@@ -260,7 +273,7 @@ turn(void)
 	}
 	woken |= joor_wake_acknowledge();
 	look |= woken;
-	if (!extension_is_there())
+	if (extension_is_gone() && (!joor_wake_is_preloaded() || joor_wake_leave()))
 		proc_exit(0);
 	if (look)
 		(void) find_work(woken);
@@ -311,7 +324,7 @@ joor_worker_main(Datum main_arg)
 	SetConfigOption("default_transaction_isolation", "read committed",
 					PGC_SUSET, PGC_S_OVERRIDE);
 	debug_query_string = "sending what is queued for JOOR";
-	if (!extension_is_there() || !enter())
+	if (extension_is_gone() || !enter())
 		proc_exit(0);
 
 	drain_context = AllocSetContextCreate(

@@ -74,7 +74,8 @@ $node->stop;
 #
 # Preloaded
 #
-$node = JoorNode->new('preloaded', preload => 1);
+# The start of a background worker is logged at this level.
+$node = JoorNode->new('preloaded', preload => 1, conf => 'log_min_messages = debug1');
 $db = 'postgres';
 is(sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'joor_inventory launcher'}), 1, 'preloaded: a launcher');
 sql('CREATE DATABASE shop');
@@ -207,5 +208,23 @@ is(stock('first')->{h}, 1, 'nothing was lost');
 unlike(slurp_file($node->logfile, $log_at), qr/FATAL:  database \d+ does not exist/, 'the dropped database is not asked for again');
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|terminated by signal/, 'no crash');
 is_deeply($joor->violations, [], 'no rule of JOOR was broken');
+# An extension that is dropped wants no worker any more.
+$node->safe_psql('postgres', q{SELECT joor.enqueue($$SELECT 'd' AS upc, 1 AS inventory$$, 'first')});
+is(sql("SELECT joor.wait('first', '20 s')"), 't', 'a worker is there');
+$log_at = -s $node->logfile;
+sql('DROP EXTENSION joor_inventory CASCADE');
+$node->wait_until(q{SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'postgres' AND backend_type = 'joor_inventory worker')},
+	'DROP EXTENSION: its worker leaves');
+my ($until, $starts) = (time + 4, 0);
+while (time < $until && !$starts)
+{
+	$starts = () = slurp_file($node->logfile, $log_at) =~ /starting background worker process "joor_inventory worker/g;
+	select(undef, undef, undef, 0.1);
+}
+is($starts, 0, 'and the launcher starts no other one');
+sql('CREATE EXTENSION joor_inventory');
+$node->account($joor, 'again', options => "credits '100000000'", simulator => { credits => 100_000_000 });
+sql(enqueue('a', 1, 'again'));
+is(sql("SELECT joor.wait('again', '20 s')"), 't', 'made anew: its worker starts at once');
 $node->stop;
 done_testing();

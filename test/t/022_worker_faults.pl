@@ -231,6 +231,19 @@ sql(q{SELECT joor.resume('joor'); SELECT joor.retry(VARIADIC array_agg(id)) FROM
 drained('after resume');
 arrived('after resume', 'e', 300, 1);
 
+# What was refused before the account was stopped does not count after it.
+$joor->fault(account => 'joor', operation => 'bulk', status => 422, times => 0);
+enqueue('e', 300, 2);
+$node->wait_until("SELECT state = 'stopped' FROM joor.status WHERE account = 'joor'", 'everything refused once more: stopped');
+$joor->clear_faults;
+$joor->account('joor', poison => ['g1']);
+sql(q{DELETE FROM joor.queue; SELECT joor.enqueue($$SELECT 'g1' AS upc, 1 AS inventory$$); SELECT joor.resume('joor')});
+drained('a guilty item after resume');
+is(sql(q{SELECT state FROM joor.status WHERE account = 'joor'}), 'active', 'resumed: one refusal does not stop it again');
+$joor->account('joor', poison => []);
+enqueue('e', 300, 2);
+drained('after the second resume');
+
 # 404 everywhere: a probe finds that it is the address
 $joor->fault(account => 'joor', status => 404, times => 0);
 $since = last_call();
