@@ -256,9 +256,13 @@ COMMENT ON COLUMN joor.rejection.closed_at IS
 -- The queue
 --
 
-CREATE TABLE joor.queue
+CREATE SEQUENCE joor.queue_id_seq;
+COMMENT ON SEQUENCE joor.queue_id_seq IS
+	'numbers the entries of the queue, of items and of changed keys alike';
+
+CREATE TABLE joor.queue_item
 (
-	id bigint GENERATED ALWAYS AS IDENTITY,
+	id bigint NOT NULL,
 	serverid oid NOT NULL,
 	server name NOT NULL,
 	user_name name NOT NULL,
@@ -280,20 +284,100 @@ CREATE TABLE joor.queue
 	made_to_order boolean,
 	PRIMARY KEY (serverid, id)
 );
-CREATE INDEX queue_position ON joor.queue (serverid, hash, id);
-COMMENT ON TABLE joor.queue IS
+CREATE INDEX queue_item_position ON joor.queue_item (serverid, hash, id);
+COMMENT ON TABLE joor.queue_item IS
 	'items that wait to be sent; of those for one position the latest is sent';
-COMMENT ON COLUMN joor.queue.id IS 'number of the entry; the highest is the latest';
+COMMENT ON COLUMN joor.queue_item.id IS 'number of the entry; the highest is the latest';
+COMMENT ON COLUMN joor.queue_item.serverid IS 'the account''s foreign server';
+COMMENT ON COLUMN joor.queue_item.server IS 'its name at that time';
+COMMENT ON COLUMN joor.queue_item.user_name IS 'the role that queued it';
+COMMENT ON COLUMN joor.queue_item.queued_at IS 'when it was queued';
+COMMENT ON COLUMN joor.queue_item.dec_pending IS
+	'whether JOOR is to subtract what its pending orders hold';
+COMMENT ON COLUMN joor.queue_item.xid IS
+	'transaction that queued it; a push supersedes what it could see';
+COMMENT ON COLUMN joor.queue_item.hash IS
+	'hash of warehouse, date and identity; the same for the same position';
+COMMENT ON COLUMN joor.queue_item.warehouse IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.inventory_date IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.style_number IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.style_identifier IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.style_id IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.color_code IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.style_color_id IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.size IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.size_code IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.upc IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.inventory IS 'field of the item';
+COMMENT ON COLUMN joor.queue_item.made_to_order IS 'field of the item';
+
+CREATE TABLE joor.feed_definition
+(
+	name text COLLATE "C" PRIMARY KEY,
+	serverid oid NOT NULL,
+	server name NOT NULL,
+	key_column name NOT NULL,
+	created_at timestamptz NOT NULL,
+	failed_at timestamptz,
+	failure text
+);
+COMMENT ON TABLE joor.feed_definition IS
+	'feeds: each is the view joor.feed_<name>, whose owner is the feed''s';
+COMMENT ON COLUMN joor.feed_definition.name IS 'name of the feed';
+COMMENT ON COLUMN joor.feed_definition.serverid IS 'the account''s foreign server';
+COMMENT ON COLUMN joor.feed_definition.server IS 'its name at that time';
+COMMENT ON COLUMN joor.feed_definition.key_column IS
+	'the column of the view by which watched tables say what changed';
+COMMENT ON COLUMN joor.feed_definition.created_at IS 'when it was created';
+COMMENT ON COLUMN joor.feed_definition.failed_at IS
+	'since when its query fails; null: it does not';
+COMMENT ON COLUMN joor.feed_definition.failure IS 'the error it fails with';
+
+CREATE TABLE joor.queue_change
+(
+	feed text COLLATE "C" NOT NULL,
+	id bigint NOT NULL,
+	part integer NOT NULL,
+	queued_at timestamptz NOT NULL,
+	xid xid8 NOT NULL,
+	keys text[],
+	PRIMARY KEY (feed, id, part)
+);
+COMMENT ON TABLE joor.queue_change IS
+	'keys of feeds that changed and wait for the feed to be read and sent';
+COMMENT ON COLUMN joor.queue_change.feed IS 'name of the feed';
+COMMENT ON COLUMN joor.queue_change.id IS 'number of the entry';
+COMMENT ON COLUMN joor.queue_change.part IS
+	'an entry of many keys has several rows, numbered from 0';
+COMMENT ON COLUMN joor.queue_change.queued_at IS 'when it was queued';
+COMMENT ON COLUMN joor.queue_change.xid IS 'transaction that queued it';
+COMMENT ON COLUMN joor.queue_change.keys IS
+	'the keys that changed; null: everything may have';
+
+CREATE VIEW joor.queue AS
+SELECT i.id, i.serverid, i.server, i.user_name, i.queued_at, i.dec_pending,
+	NULL::text AS feed, NULL::text[] AS keys,
+	i.warehouse, i.inventory_date, i.style_number, i.style_identifier, i.style_id, i.color_code, i.style_color_id, i.size, i.size_code, i.upc, i.inventory, i.made_to_order
+FROM joor.queue_item i
+UNION ALL
+SELECT c.id, f.serverid, f.server, NULL, c.queued_at, NULL, c.feed, c.keys,
+	NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM joor.queue_change c
+LEFT JOIN joor.feed_definition f ON f.name OPERATOR(pg_catalog.=) c.feed;
+COMMENT ON VIEW joor.queue IS
+	'what waits to be sent: items, and changed keys of feeds';
+COMMENT ON COLUMN joor.queue.id IS
+	'number of the entry; of those for one position the highest is sent';
 COMMENT ON COLUMN joor.queue.serverid IS 'the account''s foreign server';
 COMMENT ON COLUMN joor.queue.server IS 'its name at that time';
-COMMENT ON COLUMN joor.queue.user_name IS 'the role that queued it';
+COMMENT ON COLUMN joor.queue.user_name IS
+	'the role that queued an item; null for changed keys';
 COMMENT ON COLUMN joor.queue.queued_at IS 'when it was queued';
 COMMENT ON COLUMN joor.queue.dec_pending IS
-	'whether JOOR is to subtract what its pending orders hold';
-COMMENT ON COLUMN joor.queue.xid IS
-	'transaction that queued it; a push supersedes what it could see';
-COMMENT ON COLUMN joor.queue.hash IS
-	'hash of warehouse, date and identity; the same for the same position';
+	'whether JOOR is to subtract what its pending orders hold; null for changed keys';
+COMMENT ON COLUMN joor.queue.feed IS 'the feed whose keys changed; null for an item';
+COMMENT ON COLUMN joor.queue.keys IS
+	'the keys that changed; null with a feed: everything may have';
 COMMENT ON COLUMN joor.queue.warehouse IS 'field of the item';
 COMMENT ON COLUMN joor.queue.inventory_date IS 'field of the item';
 COMMENT ON COLUMN joor.queue.style_number IS 'field of the item';
@@ -658,7 +742,9 @@ COMMENT ON COLUMN joor.progress.bytes IS 'size of the requests'' bodies';
 --
 
 SELECT pg_catalog.pg_extension_config_dump('joor.account', '');
-SELECT pg_catalog.pg_extension_config_dump('joor.queue', '');
+SELECT pg_catalog.pg_extension_config_dump('joor.queue_item', '');
+SELECT pg_catalog.pg_extension_config_dump('joor.queue_change', '');
+SELECT pg_catalog.pg_extension_config_dump('joor.feed_definition', '');
 SELECT pg_catalog.pg_extension_config_dump('joor.queue_id_seq', '');
 
 --

@@ -80,13 +80,14 @@ joor_inventory_enqueue(PG_FUNCTION_ARGS)
 		joor_account_open(joor_argument_text(fcinfo, 1, "server"));
 	bool dec_pending =
 		PG_ARGISNULL(2) ? account->dec_pending : PG_GETARG_BOOL(2);
-	JoorItemListReader reader = {&account->rules, NULL, NULL, NULL};
+	JoorItemListReader reader = {0};
 	JoorItemList	  *list;
 	int64			   count;
 
 	PreventCommandIfReadOnly("joor.enqueue()");
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	reader.rules = &account->rules;
 	list = joor_item_list_read(query, &reader);
 	joor_item_list_refuse(list);
 	count = joor_item_list_valid(list);

@@ -76,6 +76,8 @@ joor_item_copy(JoorItem *target, const JoorItem *source)
 		if (joor_fields[field].type == JOOR_TYPE_TEXT)
 			text->data = pnstrdup(text->data, text->length);
 	}
+	if (source->key != NULL)
+		target->key = pstrdup(source->key);
 }
 
 /*

@@ -96,6 +96,8 @@ typedef struct JoorItem
 	uint32	  sent;	   /* those that go out; set by joor_item_check() */
 	bool	  clamped; /* a negative quantity was made 0; starts false, set by
 						  * joor_item_check() and never cleared */
+	char	 *key;	   /* of a feed's row: its key as text, in the server's
+						* encoding; NULL: none */
 	JoorValue value[JOOR_FIELD_COUNT];
 } JoorItem;
 
@@ -155,7 +157,7 @@ extern bool joor_text_equal(const JoorText *a, const JoorText *b);
 /* Bytes of the first characters of a text; takes any bytes. */
 extern int joor_text_clip(const char *data, int length, int characters);
 
-/* Copies an item; its texts are allocated in the current memory context. */
+/* Copies an item; its texts and key are allocated in the current memory context. */
 extern void joor_item_copy(JoorItem *target, const JoorItem *source);
 
 /* Hash of a checked item's position; equal positions hash equal. */

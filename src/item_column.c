@@ -367,11 +367,24 @@ check_fields(uint32 fields)
 								"\"made_to_order\" can do without.")));
 }
 
+/* The key column is read as text, whatever its type. */
+static void
+set_key(JoorColumn *column, Oid type)
+{
+	Oid	 function;
+	bool isvarlena;
+
+	column->is_key = true;
+	getTypeOutputInfo(type, &function, &isvarlena);
+	fmgr_info(function, &column->key_output);
+}
+
 JoorColumn *
 joor_columns_match(TupleDesc desc, const char *key_column)
 {
 	JoorColumn *columns = palloc0(sizeof(JoorColumn) * (desc->natts + 1));
 	uint32		fields = 0;
+	bool		has_key = false;
 	int			i;
 
 	for (i = 0; i < desc->natts; i++)
@@ -381,12 +394,17 @@ joor_columns_match(TupleDesc desc, const char *key_column)
 		uint32		bit = KEY_COLUMN;
 
 		columns[i].field = field;
+		if (key_column != NULL && strcmp(name, key_column) == 0)
+		{
+			has_key = true;
+			set_key(&columns[i], TupleDescAttr(desc, i)->atttypid);
+		}
 		if (field != JOOR_FIELD_NONE)
 		{
 			bit = JOOR_FIELD_BIT(field);
 			set_reader(&columns[i], TupleDescAttr(desc, i)->atttypid);
 		}
-		else if (key_column == NULL || strcmp(name, key_column) != 0)
+		else if (!columns[i].is_key)
 			unknown_column(name);
 		if ((fields & bit) != 0)
 			ereport(ERROR,
@@ -395,5 +413,9 @@ joor_columns_match(TupleDesc desc, const char *key_column)
 		fields |= bit;
 	}
 	check_fields(fields);
+	if (key_column != NULL && !has_key)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the query has no key column \"%s\"", key_column)));
 	return columns;
 }

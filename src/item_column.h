@@ -44,13 +44,16 @@ struct JoorColumn
 {
 	int				 field; /* a JoorFieldId; JOOR_FIELD_NONE: the key column */
 	JoorColumnReader read;
-	FmgrInfo		 output; /* output function of its type */
+	FmgrInfo		 output;	 /* output function of its type */
+	bool			 is_key;	 /* the key column, which may be a field, too */
+	FmgrInfo		 key_output; /* likewise, of the key column */
 };
 
 /*
  * The columns of a row type, in the current memory context.  key_column: the
- * name of a column that is no field, or NULL.  Errors: unknown, repeated or
- * wrongly typed columns, no possible identity, no quantity.
+ * name of the key column, which need not be a field, or NULL.  Errors:
+ * unknown, repeated or wrongly typed columns, no possible identity, no
+ * quantity, no key column.
  */
 extern JoorColumn *joor_columns_match(TupleDesc desc, const char *key_column);
 

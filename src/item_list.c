@@ -122,10 +122,11 @@ visit_repeated(void *arg, JoorItem *item, JoorViolation *violation)
  * again, the error names none.
  */
 static void
-refuse_repeated(const char *text, const JoorItemRules *rules, uint64 hash)
+refuse_repeated(const char *text, const JoorItemListReader *reader, uint64 hash)
 {
-	JoorItemQuery *query = joor_item_query_open(text, NULL);
-	RepeatSearch   search = {rules, hash, 0, 0, {0}, CurrentMemoryContext};
+	JoorItemQuery *query = joor_item_query_open(text, reader->key_column);
+	RepeatSearch   search = {reader->rules,		  hash, 0, 0, {0},
+							 CurrentMemoryContext};
 	StringInfoData position;
 	char		  *shown;
 
@@ -161,10 +162,10 @@ joor_item_list_read(const char *text, const JoorItemListReader *reader)
 	list->positions = joor_position_set_create();
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	list->query = joor_item_query_open(text, NULL);
+	list->query = joor_item_query_open(text, reader->key_column);
 	joor_item_query_scan(list->query, visit_row, list);
 	if (joor_position_set_repeated(list->positions, &hash))
-		refuse_repeated(text, reader->rules, hash);
+		refuse_repeated(text, reader, hash);
 	PopActiveSnapshot();
 	return list;
 }

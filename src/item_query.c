@@ -139,9 +139,15 @@ read_row(JoorItemQuery *query, TupleTableSlot *slot, JoorItem *item,
 	item->present = 0;
 	item->sent = 0;
 	item->clamped = false;
+	item->key = NULL;
 	for (i = 0; i < slot->tts_tupleDescriptor->natts; i++)
 	{
-		if (query->columns[i].field == JOOR_FIELD_NONE || slot->tts_isnull[i])
+		if (slot->tts_isnull[i])
+			continue;
+		if (query->columns[i].is_key)
+			item->key = OutputFunctionCall(&query->columns[i].key_output,
+										   slot->tts_values[i]);
+		if (query->columns[i].field == JOOR_FIELD_NONE)
 			continue;
 		if (!joor_column_read(&query->columns[i], slot->tts_values[i], item,
 							  valid ? violation : &later))

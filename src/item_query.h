@@ -46,7 +46,7 @@ typedef bool (*JoorItemVisitor)(void *arg, JoorItem *item,
  * (ERRCODE_UNDEFINED_COLUMN, ERRCODE_DUPLICATE_COLUMN,
  * ERRCODE_DATATYPE_MISMATCH), a query that can have no identity or no
  * quantity (ERRCODE_UNDEFINED_COLUMN), with detail and hint.  key_column:
- * a column that is let through unread, or NULL.
+ * the column that becomes the item's key, or NULL.
  */
 extern JoorItemQuery *joor_item_query_open(const char *query,
 										   const char *key_column);

@@ -34,6 +34,7 @@ typedef struct ItemHead
 	uint32 sent;
 	uint32 plain; /* the texts that are */
 	uint32 clamped;
+	int32  key_length; /* -1: no key */
 } ItemHead;
 
 struct JoorItemStore
@@ -88,10 +89,13 @@ void
 joor_item_store_put(JoorItemStore *store, const JoorItem *item)
 {
 	StringInfo record = &store->record;
-	ItemHead   head = {item->row, item->present, item->sent, 0, item->clamped};
-	uint32	   rest;
-	Datum	   datum;
-	bool	   isnull = false;
+	ItemHead   head = {
+		  item->row,	 item->present,
+		  item->sent,	 0,
+		  item->clamped, item->key != NULL ? (int32) strlen(item->key) : -1};
+	uint32 rest;
+	Datum  datum;
+	bool   isnull = false;
 
 	record->len = VARHDRSZ + sizeof(head); /* written last */
 	for (rest = item->present | item->sent; rest != 0; rest &= rest - 1)
@@ -103,6 +107,8 @@ joor_item_store_put(JoorItemStore *store, const JoorItem *item)
 			head.plain |= JOOR_FIELD_BIT(field);
 		put_value(record, type, &item->value[field]);
 	}
+	if (item->key != NULL)
+		appendBinaryStringInfo(record, item->key, head.key_length + 1);
 	memcpy(record->data + VARHDRSZ, &head, sizeof(head));
 	SET_VARSIZE(record->data, record->len);
 	datum = PointerGetDatum(record->data);
@@ -110,8 +116,8 @@ joor_item_store_put(JoorItemStore *store, const JoorItem *item)
 }
 
 /* Takes a value from the bytes at `from`; where the next one begins. */
-static const char *
-take_value(const char *from, JoorFieldType type, JoorValue *value)
+static char *
+take_value(char *from, JoorFieldType type, JoorValue *value)
 {
 	int64 number;
 
@@ -119,7 +125,7 @@ take_value(const char *from, JoorFieldType type, JoorValue *value)
 	{
 		memcpy(&value->text.length, from, sizeof(value->text.length));
 		value->text.data = from + sizeof(value->text.length);
-		return value->text.data + value->text.length;
+		return from + sizeof(value->text.length) + value->text.length;
 	}
 	memcpy(&number, from, sizeof(number));
 	if (type == JOOR_TYPE_DATE)
@@ -131,9 +137,9 @@ take_value(const char *from, JoorFieldType type, JoorValue *value)
 	return from + sizeof(number);
 }
 
-/* Reads an item from its record, to which its texts then refer. */
+/* Reads an item from its record, to which its texts and key then refer. */
 static void
-take_item(const char *record, JoorItem *item)
+take_item(char *record, JoorItem *item)
 {
 	ItemHead head;
 	uint32	 rest;
@@ -154,6 +160,7 @@ take_item(const char *record, JoorItem *item)
 			item->value[field].text.plain =
 				(head.plain & JOOR_FIELD_BIT(field)) != 0;
 	}
+	item->key = head.key_length >= 0 ? record : NULL;
 }
 
 bool

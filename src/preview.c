@@ -124,13 +124,15 @@ set_format(JoorAccount *account, const char *format)
 static void
 preview_query(Preview *preview, const char *query)
 {
-	JoorItemListReader reader = {&preview->account->rules, add_item, NULL,
-								 preview};
+	JoorItemListReader reader = {0};
 	JoorItemList	  *list;
 
 	joor_payload_init(&preview->payload, &preview->account->style,
 					  preview->account->max_bytes);
 	joor_payload_begin(&preview->payload);
+	reader.rules = &preview->account->rules;
+	reader.valid = add_item;
+	reader.arg = preview;
 	list = joor_item_list_read(query, &reader);
 	joor_item_list_refuse(list);
 	if (preview->call.overwrite)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * queue.c
- *	  joor.queue: reading and deleting entries.
+ *	  joor.queue_item: reading and deleting entries.
  *
  * A batch is found in two steps.  Walking the entries of an account in the
  * order of their ids gives the positions that have waited longest; then the
@@ -9,7 +9,7 @@
  * quantity that is outdated already is not sent.  Both go by an index and
  * cost what the batch costs, however long the queue is.
  *
- * Floor 4: the SQL text of joor.queue stands here.
+ * Floor 4: the SQL text of joor.queue_item stands here.
  *
  * IDENTIFICATION
  *	  src/queue.c
@@ -56,10 +56,10 @@ joor_queue_servers(void)
 	uint64		  i;
 
 	joor_tables_execute("WITH RECURSIVE s AS ("
-						" (SELECT serverid FROM joor.queue"
+						" (SELECT serverid FROM joor.queue_item"
 						"   ORDER BY serverid DESC, id DESC LIMIT 1)"
 						" UNION ALL"
-						" SELECT (SELECT q.serverid FROM joor.queue q"
+						" SELECT (SELECT q.serverid FROM joor.queue_item q"
 						"  WHERE q.serverid < s.serverid"
 						"  ORDER BY q.serverid DESC, q.id DESC LIMIT 1)"
 						" FROM s WHERE s.serverid IS NOT NULL)"
@@ -129,7 +129,7 @@ walk(Oid serverid, int max_items, JoorQueueScan *scan, int64 *hashes)
 		joor_args_oid(&args, serverid);
 		joor_args_int(&args, last_id);
 		joor_args_int(&args, WALK_CHUNK);
-		joor_tables_execute("SELECT id, hash FROM joor.queue"
+		joor_tables_execute("SELECT id, hash FROM joor.queue_item"
 							" WHERE serverid = $1 AND id > $2"
 							" ORDER BY serverid, id LIMIT $3",
 							&args, SPI_OK_SELECT);
@@ -268,7 +268,7 @@ joor_queue_read_positions(Oid serverid, const int64 *hashes, int count,
 	joor_tables_execute(
 		"SELECT " ITEM_COLUMNS
 		" FROM pg_catalog.unnest($2::bigint[]) WITH ORDINALITY AS h(hash, n)"
-		" CROSS JOIN LATERAL (SELECT * FROM joor.queue e"
+		" CROSS JOIN LATERAL (SELECT * FROM joor.queue_item e"
 		"  WHERE e.serverid = $1 AND e.hash = h.hash"
 		"  ORDER BY e.serverid DESC, e.hash DESC, e.id DESC LIMIT 1) q"
 		" ORDER BY h.n",
@@ -316,10 +316,10 @@ joor_queue_delete(Oid serverid, const int64 *hashes, const int64 *ids,
 	add_array(&args, hashes, count);
 	add_array(&args, ids, count);
 	joor_tables_execute(
-		"DELETE FROM joor.queue WHERE ctid = ANY (ARRAY("
+		"DELETE FROM joor.queue_item WHERE ctid = ANY (ARRAY("
 		" SELECT q.ctid FROM ROWS FROM (pg_catalog.unnest($2::bigint[]),"
 		"  pg_catalog.unnest($3::bigint[])) AS d(hash, id)"
-		" CROSS JOIN LATERAL (SELECT e.ctid FROM joor.queue e"
+		" CROSS JOIN LATERAL (SELECT e.ctid FROM joor.queue_item e"
 		"  WHERE e.serverid = $1 AND e.hash = d.hash AND e.id <= d.id"
 		"  ORDER BY e.serverid, e.hash, e.id OFFSET 0) q))",
 		&args, SPI_OK_DELETE);
@@ -335,9 +335,9 @@ joor_queue_supersede(Oid serverid, const int64 *hashes, int count,
 	add_array(&args, hashes, count);
 	joor_args_text(&args, snapshot);
 	joor_tables_execute(
-		"DELETE FROM joor.queue WHERE ctid = ANY (ARRAY("
+		"DELETE FROM joor.queue_item WHERE ctid = ANY (ARRAY("
 		" SELECT q.ctid FROM pg_catalog.unnest($2::bigint[]) AS d(hash)"
-		" CROSS JOIN LATERAL (SELECT e.ctid FROM joor.queue e"
+		" CROSS JOIN LATERAL (SELECT e.ctid FROM joor.queue_item e"
 		"  WHERE e.serverid = $1 AND e.hash = d.hash"
 		"   AND pg_catalog.pg_visible_in_snapshot(e.xid, $3::pg_snapshot)"
 		"  ORDER BY e.serverid, e.hash, e.id OFFSET 0) q))",
@@ -388,7 +388,7 @@ joor_queue_has(Oid serverid, int64 last_id)
 
 	joor_args_oid(&args, serverid);
 	joor_args_int(&args, last_id);
-	joor_tables_execute("SELECT 1 FROM joor.queue WHERE serverid = $1"
+	joor_tables_execute("SELECT 1 FROM joor.queue_item WHERE serverid = $1"
 						" AND id <= $2"
 						" ORDER BY serverid DESC, id DESC LIMIT 1",
 						&args, SPI_OK_SELECT);
@@ -402,11 +402,11 @@ joor_queue_adopt(Oid serverid, const char *server)
 
 	joor_args_oid(&args, serverid);
 	joor_args_text(&args, server);
-	joor_tables_execute("UPDATE joor.queue SET serverid = 0"
+	joor_tables_execute("UPDATE joor.queue_item SET serverid = 0"
 						" WHERE serverid = $1 AND server <> $2",
 						&args, SPI_OK_UPDATE);
 	/* xids of another cluster mean nothing here */
-	joor_tables_execute("UPDATE joor.queue SET serverid = $1,"
+	joor_tables_execute("UPDATE joor.queue_item SET serverid = $1,"
 						"  xid = pg_catalog.pg_current_xact_id()"
 						" WHERE server = $2",
 						&args, SPI_OK_UPDATE);

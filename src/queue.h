@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * queue.h
- *	  joor.queue: items that wait to be sent.
+ *	  joor.queue_item: items that wait to be sent.
  *
  * Words: an entry is a row of the queue, one item as it was enqueued.  Of the
  * entries for one position only the latest, the one with the highest id, is

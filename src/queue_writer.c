@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * queue_writer.c
- *	  Adds items to joor.queue.
+ *	  Adds items to joor.queue_item.
  *
  * Entries are inserted through the executor's simple interface, the one that
  * logical replication applies rows with: no planning, no SPI, no locks but
@@ -64,7 +64,8 @@ joor_queue_begin(Oid serverid, const char *server, bool dec_pending)
 
 	/* an xid before an id: see JoorQueueScan */
 	(void) GetCurrentTransactionId();
-	writer->relation = table_open(relation_by_name("queue"), RowExclusiveLock);
+	writer->relation =
+		table_open(relation_by_name("queue_item"), RowExclusiveLock);
 	writer->sequence = relation_by_name("queue_id_seq");
 	joor_simple_insert_begin(&writer->insert, writer->relation);
 	writer->row_context = AllocSetContextCreate(CurrentMemoryContext,

@@ -21,16 +21,16 @@ SELECT server, user_name = current_user AS by_me, dec_pending, warehouse, invent
 FROM joor.queue ORDER BY id;
 
 -- The same position, the same hash; another warehouse, date or identity: another one.
-TRUNCATE joor.queue;
+TRUNCATE joor.queue_item;
 SELECT joor.enqueue($$SELECT '1'::text AS upc, 1 AS inventory UNION ALL SELECT '2', 1$$);
 SELECT joor.enqueue($$SELECT '1'::text AS upc, 9 AS inventory$$);
 SELECT joor.enqueue($$SELECT '1'::text AS upc, 9 AS inventory, 'Default'::text AS warehouse$$);
 SELECT joor.enqueue($$SELECT '1'::text AS upc, 9 AS inventory, DATE '2031-01-01' AS inventory_date$$);
 SELECT upc, inventory, inventory_date, dense_rank() OVER (ORDER BY first) AS position
-FROM (SELECT *, min(id) OVER (PARTITION BY hash) AS first FROM joor.queue) q ORDER BY id;
+FROM (SELECT *, min(id) OVER (PARTITION BY hash) AS first FROM joor.queue_item) q ORDER BY id;
 
 -- Nothing of a query with an invalid row is queued.
-TRUNCATE joor.queue;
+TRUNCATE joor.queue_item;
 SELECT joor.enqueue($$SELECT '1'::text AS upc, 1 AS inventory UNION ALL SELECT '2', NULL$$);
 SELECT joor.enqueue($$SELECT 'x'::text AS upc, 1 AS inventory, 'Rome'::text AS warehouse$$, 'warehouse');
 SELECT joor.enqueue($$SELECT 1 AS upc, 1 AS inventory$$);

@@ -237,7 +237,7 @@ enqueue('e', 300, 2);
 $node->wait_until("SELECT state = 'stopped' FROM joor.status WHERE account = 'joor'", 'everything refused once more: stopped');
 $joor->clear_faults;
 $joor->account('joor', poison => ['g1']);
-sql(q{DELETE FROM joor.queue; SELECT joor.enqueue($$SELECT 'g1' AS upc, 1 AS inventory$$); SELECT joor.resume('joor')});
+sql(q{DELETE FROM joor.queue_item; SELECT joor.enqueue($$SELECT 'g1' AS upc, 1 AS inventory$$); SELECT joor.resume('joor')});
 drained('a guilty item after resume');
 is(sql(q{SELECT state FROM joor.status WHERE account = 'joor'}), 'active', 'resumed: one refusal does not stop it again');
 $joor->account('joor', poison => []);
