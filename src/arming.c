@@ -165,6 +165,19 @@ joor_arming_activate(const JoorAccount *account)
 	return is_new;
 }
 
+TimestampTz
+joor_arming_resumed_at(Oid serverid)
+{
+	JoorArgs args = {0};
+	Datum	 value;
+
+	joor_args_oid(&args, serverid);
+	joor_tables_execute("SELECT resumed_at FROM joor.account"
+						" WHERE serverid = $1",
+						&args, SPI_OK_SELECT);
+	return joor_tables_value(1, &value) ? DatumGetTimestampTz(value) : 0;
+}
+
 void
 joor_arming_stop(Oid serverid, const char *server, const char *reason,
 				 const char *configuration)

@@ -27,6 +27,8 @@
 
 #include "account.h"
 
+#include "utils/timestamp.h"
+
 /*
  * Errors out when nothing is sent from this cluster at all: sending is
  * switched off, or the server is a standby.
@@ -47,6 +49,12 @@ extern void joor_arming_check(const JoorAccount *account, bool needs_arming);
  * not activated in this database before.
  */
 extern bool joor_arming_activate(const JoorAccount *account);
+
+/*
+ * When the account was last activated or resumed; 0: never.  With
+ * joor_tables_open().
+ */
+extern TimestampTz joor_arming_resumed_at(Oid serverid);
 
 /* Stops the account; the recorder's part.  Texts in the server's encoding. */
 extern void joor_arming_stop(Oid serverid, const char *server,

@@ -50,6 +50,7 @@ joor_drain_create(Oid serverid)
 	drain->request = AllocSetContextCreate(
 		CurrentMemoryContext, "joor_inventory drain", ALLOCSET_DEFAULT_SIZES);
 	drain->due = DT_NOBEGIN;
+	joor_hunt_init(drain);
 	return drain;
 }
 
@@ -73,9 +74,22 @@ joor_drain_due(const JoorDrain *drain)
 	return drain->due;
 }
 
+/* Whether somebody has resumed the account since a failure. */
+static bool
+is_resumed(JoorDrain *drain)
+{
+	return drain->failures > 0 && drain->transfer == NULL &&
+		   joor_arming_resumed_at(drain->serverid) != drain->resumed_at;
+}
+
 void
 joor_drain_wake(JoorDrain *drain, bool blocked)
 {
+	if (is_resumed(drain))
+	{
+		drain->failures = 0;
+		drain->due = DT_NOBEGIN;
+	}
 	if (drain->due == DT_NOEND &&
 		(blocked || drain->state.kind != JOOR_DRAIN_BLOCKED))
 		drain->due = DT_NOBEGIN;
@@ -128,9 +142,9 @@ joor_drain_batch_limit(const JoorDrain *drain)
 	return drain->max_items > 0 ? Min(limit, drain->max_items) : limit;
 }
 
-/* Entries that break the account's rules leave the queue as rejections. */
-static void
-reject_invalid(JoorDrain *drain)
+/* They leave the queue. */
+void
+joor_drain_reject_invalid(JoorDrain *drain)
 {
 	JoorQueueBatch *batch = &drain->batch;
 	JoorItemReport	report;
@@ -164,29 +178,38 @@ reject_invalid(JoorDrain *drain)
 							  joor_item_report_finish(&report));
 }
 
-/* Reads the next entries: of suspects if there are any, else of the queue. */
-static void
+/* Reads the next entries that no hunt holds; false: there are none. */
+static bool
+read_rest(JoorDrain *drain)
+{
+	int	   limit = drain->hunt.sampling ? 1 : joor_drain_batch_limit(drain);
+	int	   nheld;
+	int64 *held = joor_hunt_held(drain, &nheld);
+
+	drain->hunt.under_way = false;
+	drain->hunt.rest_next = false;
+	do
+	{
+		joor_queue_read(drain->serverid, limit, held, nheld, &drain->scan,
+						&drain->batch);
+		if (drain->batch.count == 0)
+			return false;
+		joor_drain_reject_invalid(drain);
+	} while (drain->batch.count == 0);
+	return true;
+}
+
+/* Reads the next entries; false: there are none. */
+static bool
 read_batch(JoorDrain *drain)
 {
-	MemSet(&drain->batch, 0, sizeof(drain->batch));
-	while (drain->suspects != NIL && drain->batch.count == 0)
+	do
 	{
-		Suspects *suspects = linitial(drain->suspects);
-
-		joor_queue_read_positions(drain->serverid, suspects->hashes,
-								  suspects->count, &drain->batch);
-		reject_invalid(drain);
-		if (drain->batch.count == 0)
-			drain->suspects = list_delete_first(drain->suspects);
-	}
-	while (drain->batch.count == 0)
-	{
-		joor_queue_read(drain->serverid, joor_drain_batch_limit(drain),
-						&drain->scan, &drain->batch);
-		if (drain->batch.count == 0)
-			return;
-		reject_invalid(drain);
-	}
+		if ((joor_hunt_has_turn(drain) && joor_hunt_read(drain)) ||
+			read_rest(drain) || joor_hunt_read(drain))
+			return true;
+	} while (joor_hunt_settle(drain));
+	return false;
 }
 
 /* Builds the body; what does not fit it waits for the next request. */
@@ -260,17 +283,14 @@ prepare_request(JoorDrain *drain)
 	drain->locked = true;
 	if (drain->probe)
 		build_probe(drain);
+	else if (read_batch(drain))
+		build_body(drain);
 	else
 	{
-		read_batch(drain);
-		if (drain->batch.count == 0)
-		{
-			drain->due = DT_NOEND;
-			drain->run = 0;
-			joor_drain_state_set(&drain->state, JOOR_DRAIN_EMPTY, NULL, 0);
-			return false;
-		}
-		build_body(drain);
+		drain->due = DT_NOEND;
+		drain->run = 0;
+		joor_drain_state_set(&drain->state, JOOR_DRAIN_EMPTY, NULL, 0);
+		return false;
 	}
 	return start_request(drain);
 }
@@ -338,7 +358,7 @@ finish_request(JoorDrain *drain)
 							 &drain->call, delivery, drain->open_rejections);
 	joor_tables_begin(&tables);
 	MemoryContextSwitchTo(drain->request);
-	joor_drain_conclude(drain, delivery, &finish);
+	joor_drain_conclude(drain, delivery);
 	joor_request_finish(&finish);
 	joor_drain_state_save(&drain->state, drain->serverid);
 	joor_tables_commit(&tables);

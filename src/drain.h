@@ -34,7 +34,8 @@ extern Oid		  joor_drain_serverid(const JoorDrain *drain);
 
 /*
  * There may be new entries: look again.  blocked: somebody may have acted, so
- * that what was blocked is so no longer.
+ * that what was blocked is so no longer.  A pause after a failure goes on,
+ * unless the account has been resumed.  With joor_tables_open().
  */
 extern void joor_drain_wake(JoorDrain *drain, bool blocked);
 

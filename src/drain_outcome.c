@@ -3,10 +3,8 @@
  * drain_outcome.c
  *	  What the outcome of a request means for the queue.
  *
- * Refused bodies: a body that JOOR refuses as a whole is tried in halves, the
- * first half first, until the guilty items stand alone and are rejected.
- * When refusal follows refusal without any success, it is not the items: the
- * account is stopped.
+ * The guilty items of a body that was refused as a whole are found by
+ * drain_hunt.c.
  *
  * Floor 6.
  *
@@ -19,10 +17,8 @@
 
 #include <math.h>
 
-#include "utils/memutils.h"
-
+#include "arming.h"
 #include "drain_internal.h"
-#include "item_report.h"
 
 /* Pauses, in milliseconds. */
 #define PAUSE_FAILED 1000		/* the first one after a failure ... */
@@ -36,41 +32,6 @@ delete_batch(JoorDrain *drain)
 					  drain->batch.count);
 }
 
-/* The request was of the first suspects: they are done, or replaced. */
-static void
-drop_suspects(JoorDrain *drain)
-{
-	Suspects *suspects;
-
-	if (drain->suspects == NIL)
-		return;
-	suspects = linitial(drain->suspects);
-	drain->suspects = list_delete_first(drain->suspects);
-	pfree(suspects->hashes);
-	pfree(suspects);
-}
-
-static void
-add_suspects(JoorDrain *drain, int from, int count)
-{
-	MemoryContext old = MemoryContextSwitchTo(drain->context);
-	Suspects	 *suspects = palloc(sizeof(Suspects));
-
-	suspects->count = count;
-	suspects->hashes = palloc(sizeof(int64) * count);
-	memcpy(suspects->hashes, drain->batch.hashes + from, sizeof(int64) * count);
-	drain->suspects = lcons(suspects, drain->suspects);
-	MemoryContextSwitchTo(old);
-}
-
-/* More refusals than looking for one guilty item could explain. */
-static bool
-refuses_everything(const JoorDrain *drain)
-{
-	return drain->refusals >
-		   2 * log2(Max(joor_drain_batch_limit(drain), 2)) + 6;
-}
-
 /* JOOR took the body. */
 static void
 conclude_accepted(JoorDrain *drain)
@@ -81,9 +42,8 @@ conclude_accepted(JoorDrain *drain)
 		return;
 	}
 	delete_batch(drain);
-	drop_suspects(drain);
+	joor_hunt_accepted(drain);
 	drain->failures = 0;
-	drain->refusals = 0;
 	if (drain->shrunk)
 	{
 		drain->max_items *= 2;
@@ -93,54 +53,14 @@ conclude_accepted(JoorDrain *drain)
 	}
 }
 
-/* The only item of a refused body is guilty. */
+/* JOOR refused the whole body. */
 static void
-reject_item(JoorDrain *drain, const JoorDelivery *delivery,
-			JoorRequestFinish *finish)
+conclude_refused(JoorDrain *drain, const JoorDelivery *delivery)
 {
-	JoorItemReport report;
-
-	joor_item_report_init(&report);
-	joor_item_report_fail(&report, drain->call.items, "joor",
-						  delivery->message);
-	finish->items = joor_item_report_finish(&report);
-	delete_batch(drain);
-}
-
-/* JOOR refused the whole body: which item is guilty? */
-static void
-conclude_refused(JoorDrain *drain, const JoorDelivery *delivery,
-				 JoorRequestFinish *finish)
-{
-	int count = drain->batch.count;
-
-	drain->refusals++;
-	if (refuses_everything(drain))
-	{
-		finish->stop_reason =
-			psprintf("JOOR refuses every request: %s", delivery->message);
-		/* whoever resumes the account begins anew */
-		drain->refusals = 0;
-		drain->probe = false;
-		while (drain->suspects != NIL)
-			drop_suspects(drain);
-		return;
-	}
 	if (drain->probe)
-	{
-		/* it is JOOR that answers; what is wrong, the bodies will show */
-		drain->probe = false;
-		return;
-	}
-	drain->probe = delivery->http_status == 404 && drain->refusals == 1;
-	drop_suspects(drain);
-	if (count == 1)
-	{
-		reject_item(drain, delivery, finish);
-		return;
-	}
-	add_suspects(drain, count / 2, count - count / 2);
-	add_suspects(drain, 0, count / 2);
+		drain->probe = false; /* it is JOOR; what is wrong, bodies will show */
+	else
+		joor_hunt_refused(drain, delivery);
 }
 
 /* The body is too large, or takes too long: smaller ones from now on. */
@@ -151,30 +71,35 @@ conclude_too_large(JoorDrain *drain, bool may_pass)
 	drain->shrunk = may_pass;
 }
 
-/* JOOR's trouble: a pause that grows, with jitter. */
-static void
-conclude_failed(JoorDrain *drain, const JoorDelivery *delivery)
+void
+joor_drain_pause_failed(JoorDrain *drain, const char *reason)
 {
 	double		pause = PAUSE_FAILED * pow(2, Min(drain->failures, 20));
 	TimestampTz spaced = drain->due;
 
 	drain->failures++;
+	drain->resumed_at = joor_arming_resumed_at(drain->serverid);
 	pause = Min(pause, PAUSE_FAILED_MAX) * (0.5 + 0.5 * joor_random());
-	if (delivery->too_large)
-		conclude_too_large(drain, true);
-	joor_drain_pause(drain, (long) pause, JOOR_DRAIN_FAILED, delivery->message);
+	joor_drain_pause(drain, (long) pause, JOOR_DRAIN_FAILED, reason);
 	if (drain->due < spaced)
 	{
 		drain->due = spaced;
-		joor_drain_state_set(&drain->state, JOOR_DRAIN_FAILED,
-							 delivery->message, spaced);
+		joor_drain_state_set(&drain->state, JOOR_DRAIN_FAILED, reason, spaced);
 	}
+}
+
+/* JOOR's or the network's trouble. */
+static void
+conclude_failed(JoorDrain *drain, const JoorDelivery *delivery)
+{
+	if (delivery->too_large)
+		conclude_too_large(drain, true);
+	joor_drain_pause_failed(drain, delivery->message);
 }
 
 /* What the outcome means for the queue, and for what comes next. */
 void
-joor_drain_conclude(JoorDrain *drain, const JoorDelivery *delivery,
-					JoorRequestFinish *finish)
+joor_drain_conclude(JoorDrain *drain, const JoorDelivery *delivery)
 {
 	if (delivery->stop_reason != NULL)
 		joor_drain_block(drain, delivery->stop_reason);
@@ -188,9 +113,7 @@ joor_drain_conclude(JoorDrain *drain, const JoorDelivery *delivery,
 	else if (delivery->too_large)
 		conclude_too_large(drain, false);
 	else
-		conclude_refused(drain, delivery, finish);
-	if (finish->stop_reason != NULL && delivery->stop_reason == NULL)
-		joor_drain_block(drain, finish->stop_reason);
+		conclude_refused(drain, delivery);
 	if (drain->state.kind == JOOR_DRAIN_SENDING)
 		joor_drain_state_set(&drain->state, JOOR_DRAIN_SPACING, NULL,
 							 drain->due);

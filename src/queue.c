@@ -102,25 +102,38 @@ advance_scan(JoorQueueScan *scan, int64 first_id, int64 last_id)
 	}
 }
 
-/*
- * Walks the entries from the beginning of the scan until it has found
- * max_items positions; their hashes, in the order of the walk.
- */
-static int
-walk(Oid serverid, int max_items, JoorQueueScan *scan, int64 *hashes)
+/* A set of positions, which holds some already. */
+static HTAB *
+make_seen(int max_items, const int64 *held, int nheld)
 {
 	HASHCTL info = {0};
 	HTAB   *seen;
-	int64	first_id = 0;
-	int64	last_id = scan->begin;
-	int		count = 0;
-	int		entries = 0;
+	int		i;
 
 	info.keysize = sizeof(int64);
 	info.entrysize = sizeof(int64);
 	info.hcxt = CurrentMemoryContext;
-	seen = hash_create("joor_inventory positions", max_items, &info,
+	seen = hash_create("joor_inventory positions", max_items + nheld, &info,
 					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (i = 0; i < nheld; i++)
+		(void) hash_search(seen, &held[i], HASH_ENTER, NULL);
+	return seen;
+}
+
+/*
+ * Walks the entries from the beginning of the scan until it has found
+ * max_items positions besides those that are seen already; their hashes, in
+ * the order of the walk.
+ */
+static int
+walk(Oid serverid, int max_items, HTAB *seen, JoorQueueScan *scan,
+	 int64 *hashes)
+{
+	int64 first_id = 0;
+	int64 last_id = scan->begin;
+	int	  count = 0;
+	int	  entries = 0;
+
 	for (;;)
 	{
 		JoorArgs args = {0};
@@ -153,10 +166,9 @@ walk(Oid serverid, int max_items, JoorQueueScan *scan, int64 *hashes)
 		entries += (int) SPI_processed;
 		SPI_freetuptable(SPI_tuptable);
 		if (i < WALK_CHUNK || count == max_items ||
-			entries >= max_items * WALK_PER_POSITION)
+			(count > 0 && entries >= max_items * WALK_PER_POSITION))
 			break;
 	}
-	hash_destroy(seen);
 	advance_scan(scan, first_id, last_id);
 	return count;
 }
@@ -294,12 +306,14 @@ joor_queue_read_rejections(JoorArgs *args, JoorQueueBatch *batch)
 }
 
 void
-joor_queue_read(Oid serverid, int max_items, JoorQueueScan *scan,
-				JoorQueueBatch *batch)
+joor_queue_read(Oid serverid, int max_items, const int64 *held, int nheld,
+				JoorQueueScan *scan, JoorQueueBatch *batch)
 {
 	int64 *hashes = palloc(sizeof(int64) * max_items);
-	int	   count = walk(serverid, max_items, scan, hashes);
+	HTAB  *seen = make_seen(max_items, held, nheld);
+	int	   count = walk(serverid, max_items, seen, scan, hashes);
 
+	hash_destroy(seen);
 	joor_queue_read_positions(serverid, hashes, count, batch);
 	pfree(hashes);
 }

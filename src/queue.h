@@ -77,10 +77,12 @@ extern List *joor_queue_servers(void);
 
 /*
  * Reads the latest entries of at most max_items positions, those that have
- * waited longest first; all with the same dec_pending.  Allocated in the
- * current memory context; items' texts are UTF-8.  No entries: count is 0.
+ * waited longest first; all with the same dec_pending.  held: hashes of
+ * positions that are left out.  Allocated in the current memory context;
+ * items' texts are UTF-8.  No entries: count is 0.
  */
-extern void joor_queue_read(Oid serverid, int max_items, JoorQueueScan *scan,
+extern void joor_queue_read(Oid serverid, int max_items, const int64 *held,
+							int nheld, JoorQueueScan *scan,
 							JoorQueueBatch *batch);
 
 /* Reads the latest entries of given positions, by their hashes. */

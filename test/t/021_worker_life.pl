@@ -13,7 +13,7 @@ use JoorNode;
 use JoorSimulator;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(time usleep);
 
 my $ample = 100_000_000;
 my $joor = JoorSimulator->new;
@@ -181,6 +181,27 @@ $db = 'postgres';
 $node->safe_psql('staging', "SELECT joor.pause('first');" . enqueue('copy', 4, 'first') . 'SELECT joor.start_worker()');
 sql('DROP DATABASE staging WITH (FORCE)');
 my $log_at = -s $node->logfile;
+
+# A copy of the database, the same to the last oid: its worker does not send.
+sql('ALTER SYSTEM SET joor_inventory.enabled = off; SELECT pg_reload_conf()');
+sql(enqueue('twin', 5, 'first'));
+$node->wait_until(q{SELECT worker_pid IS NULL FROM joor.status WHERE account = 'first'}, 'the worker has left');
+$begun = time;
+my $copied = 1;
+while ((($node->try_sql('CREATE DATABASE twin TEMPLATE postgres', db => 'template1'))[0] // 1) != 0)
+{
+	$copied = 0, last if time - $begun > 60;
+	usleep(100_000);
+}
+ok($copied, 'the database is copied');
+$calls = $joor->summary(account => 'first')->{calls};
+sql('ALTER SYSTEM RESET joor_inventory.enabled; SELECT pg_reload_conf()');
+$node->safe_psql('twin', 'SELECT joor.start_worker()');
+is(sql("SELECT joor.wait('first', '20 s')"), 't', 'switched on again: the original sends');
+ok($node->poll_query_until('twin', q{SELECT EXISTS (SELECT FROM joor.drain WHERE state = 'blocked')}), 'the worker of the copy does not send');
+is($node->safe_psql('twin', "SELECT joor.wait('first', '500 ms')"), 'f', 'and keeps its queue');
+is($joor->summary(account => 'first')->{calls}, $calls + 1, 'one call: that of the original');
+$node->safe_psql('postgres', 'DROP DATABASE twin WITH (FORCE)');
 
 # While a request hangs
 $joor->fault(account => 'first', operation => 'bulk', hold => 1);

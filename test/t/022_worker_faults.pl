@@ -202,6 +202,32 @@ enqueue('p', 64, 4);
 drained('no poison');
 is(sql(q{SELECT count(*) FROM joor.rejection WHERE upc LIKE 'p%' AND closed_at IS NULL}), 0, 'accepted later: closed');
 
+# Guilty items side by side, more than any single search could explain
+$joor->account('joor', poison => [ map { "q$_" } 1 .. 40 ]);
+$since = last_call();
+enqueue('q', 64, 11);
+drained('clustered poison');
+is(sql(q{SELECT count(*) FROM joor.rejection WHERE upc ~ '^q\d' AND closed_at IS NULL}), 40,
+	'clustered poison: the guilty items are rejected');
+$stock = stock();
+is(scalar(grep { ($stock->{"q$_"} // 0) == 11 } 41 .. 64), 24, 'clustered poison: all others are delivered');
+is(sql(q{SELECT state FROM joor.status WHERE account = 'joor'}), 'active', 'clustered poison: the account goes on');
+cmp_ok(scalar @{ bulk_calls($since) }, '<=', 95, 'clustered poison: about two calls for each');
+is(sql(q{SELECT count(*) FROM joor.rejection r JOIN joor.request q ON q.id = r.request_id
+	WHERE r.upc ~ '^q\d' AND q.items = 1 AND q.outcome = 'refused'}), 40, 'each was refused alone');
+
+# What comes meanwhile does not wait for the end of the hunt.
+$joor->fault(account => 'joor', operation => 'bulk', after => 4, hold => 1);
+enqueue('q', 64, 12);
+ok($joor->wait_for(under_way => 1, account => 'joor'), 'the hunt is under way again');
+enqueue('u', 30, 1);
+$joor->release;
+drained('clustered poison again');
+cmp_ok(sql(q{SELECT count(*) FROM joor.request WHERE outcome = 'refused' AND items > 1 AND id >
+	(SELECT max(id) FROM joor.request WHERE outcome = 'delivered' AND items = 30)}), '>', 10, 'others are delivered during the hunt');
+is(sql(q{SELECT count(*) FROM joor.rejection WHERE upc ~ '^u'}), 0, 'and none of them is rejected');
+$joor->account('joor', poison => []);
+
 # A newer entry for a suspect, queued while halving goes on, is what counts.
 $joor->account('joor', poison => ['w1']);
 $joor->fault(account => 'joor', operation => 'bulk', after => 1, hold => 1);
@@ -215,34 +241,42 @@ is_deeply([ map { $stock->{"w$_"} } 2 .. 4 ], [ 2, 2, 2 ], 'their latest quantit
 $joor->account('joor', poison => []);
 
 #
-# Everything is refused: the account is stopped, the queue is kept
+# Everything is refused: no item is to blame, and the queue is kept
 #
 $joor->fault(account => 'joor', operation => 'bulk', status => 422, times => 0);
 $since = last_call();
 enqueue('e', 300, 1);
-$node->wait_until("SELECT state = 'stopped' FROM joor.status WHERE account = 'joor'", 'everything refused: the account is stopped');
-like(why(), qr/refuses every request|is stopped/, 'status says why');
+wait_why('refuses every request', 'everything refused: status says so');
 cmp_ok(scalar @{ bulk_calls($since) }, '<=', 30, 'after a bounded number of calls');
-my $lost = sql(q{SELECT count(*) FROM joor.rejection WHERE upc ~ '^e\d' AND closed_at IS NULL});
-cmp_ok($lost, '<=', 20, "few items were taken for guilty ($lost)");
-is(sql("SELECT count(*) FROM joor.queue"), 300 - $lost, 'the others stay queued');
+is(sql(q{SELECT state FROM joor.status WHERE account = 'joor'}), 'active', 'the account is tried again from time to time');
+is(sql(q{SELECT count(*) FROM joor.rejection WHERE upc ~ '^e\d'}), 0, 'no item is taken for guilty');
+is(sql("SELECT count(*) FROM joor.queue"), 300, 'all stay queued');
+my $last = sql('SELECT max(id) FROM joor.request');
+$node->wait_until("SELECT count(*) >= 2 FROM joor.request WHERE id > $last AND outcome = 'refused'", 'it is tried again');
+is(sql("SELECT max(items) FROM joor.request WHERE id > $last"), 1, 'with single items');
 $joor->clear_faults;
-sql(q{SELECT joor.resume('joor'); SELECT joor.retry(VARIADIC array_agg(id)) FROM joor.rejection WHERE upc ~ '^e\d' AND closed_at IS NULL});
-drained('after resume');
-arrived('after resume', 'e', 300, 1);
+drained('accepted again');
+arrived('accepted again', 'e', 300, 1);
+is(sql(q{SELECT count(*) FROM joor.rejection WHERE upc ~ '^e\d' AND closed_at IS NULL}), 0, 'and nothing was rejected');
 
-# What was refused before the account was stopped does not count after it.
-$joor->fault(account => 'joor', operation => 'bulk', status => 422, times => 0);
-enqueue('e', 300, 2);
-$node->wait_until("SELECT state = 'stopped' FROM joor.status WHERE account = 'joor'", 'everything refused once more: stopped');
+# joor.resume does not wait for the end of a pause.
+$joor->fault(account => 'joor', operation => 'bulk', status => 503, times => 0);
+enqueue('e', 3, 2);
+$node->wait_until(q{SELECT next_send > now() + interval '8 s' FROM joor.status WHERE account = 'joor'}, 'a pause has grown long');
 $joor->clear_faults;
+$since = last_call();
+my $paused = time;
+sql("SELECT joor.resume('joor')");
+drained('after resume');
+arrived('after resume', 'e', 3, 2);
+cmp_ok(time - $paused, '<', 6, 'joor.resume ends a pause');
+
+# A single guilty item, with nothing else to send
 $joor->account('joor', poison => ['g1']);
-sql(q{DELETE FROM joor.queue_item; SELECT joor.enqueue($$SELECT 'g1' AS upc, 1 AS inventory$$); SELECT joor.resume('joor')});
-drained('a guilty item after resume');
-is(sql(q{SELECT state FROM joor.status WHERE account = 'joor'}), 'active', 'resumed: one refusal does not stop it again');
+enqueue('g', 1, 1);
+drained('a guilty item alone');
+is(sql(q{SELECT count(*) FROM joor.rejection WHERE upc = 'g1' AND closed_at IS NULL}), 1, 'a guilty item alone is rejected');
 $joor->account('joor', poison => []);
-enqueue('e', 300, 2);
-drained('after the second resume');
 
 # 404 everywhere: a probe finds that it is the address
 $joor->fault(account => 'joor', status => 404, times => 0);
