@@ -448,6 +448,98 @@ COMMENT ON FUNCTION joor.stop_worker() IS
 	'ends the background worker of this database; where the library is preloaded, until joor.start_worker';
 
 --
+-- What was published
+--
+
+CREATE TABLE joor.published_item
+(
+	serverid oid NOT NULL,
+	server name NOT NULL,
+	hash bigint NOT NULL,
+	feed text COLLATE "C",
+	key text COLLATE "C",
+	warehouse text,
+	inventory_date date,
+	style_number text,
+	style_identifier text,
+	style_id bigint,
+	color_code text,
+	style_color_id bigint,
+	size text,
+	size_code text,
+	upc text,
+	inventory bigint,
+	made_to_order boolean,
+	request_id bigint,
+	published_at timestamptz,
+	PRIMARY KEY (serverid, hash)
+) WITH (fillfactor = 70);
+CREATE INDEX published_item_key ON joor.published_item (feed, key)
+	WHERE key IS NOT NULL;
+COMMENT ON TABLE joor.published_item IS
+	'what JOOR acknowledged last for each position, and what feeds have sent or are about to';
+COMMENT ON COLUMN joor.published_item.serverid IS 'the account''s foreign server';
+COMMENT ON COLUMN joor.published_item.server IS 'its name at that time';
+COMMENT ON COLUMN joor.published_item.hash IS
+	'hash of warehouse, date and identity; the same for the same position';
+COMMENT ON COLUMN joor.published_item.feed IS
+	'the feed that sent it last; null: none did';
+COMMENT ON COLUMN joor.published_item.key IS
+	'the feed''s key of it; null with a feed: the feed has it no more, and JOOR acknowledged the 0';
+COMMENT ON COLUMN joor.published_item.warehouse IS 'field of the item';
+COMMENT ON COLUMN joor.published_item.inventory_date IS 'field of the item';
+COMMENT ON COLUMN joor.published_item.style_number IS 'field of the item';
+COMMENT ON COLUMN joor.published_item.style_identifier IS 'field of the item';
+COMMENT ON COLUMN joor.published_item.style_id IS 'field of the item';
+COMMENT ON COLUMN joor.published_item.color_code IS 'field of the item';
+COMMENT ON COLUMN joor.published_item.style_color_id IS 'field of the item';
+COMMENT ON COLUMN joor.published_item.size IS 'field of the item';
+COMMENT ON COLUMN joor.published_item.size_code IS 'field of the item';
+COMMENT ON COLUMN joor.published_item.upc IS 'field of the item';
+COMMENT ON COLUMN joor.published_item.inventory IS
+	'the quantity that JOOR acknowledged last; null: made to order';
+COMMENT ON COLUMN joor.published_item.made_to_order IS
+	'whether it was sent as made to order; null: nothing was said';
+COMMENT ON COLUMN joor.published_item.request_id IS
+	'the request that carried it; null in a restored copy';
+COMMENT ON COLUMN joor.published_item.published_at IS
+	'when JOOR acknowledged it; null: never yet';
+
+CREATE VIEW joor.published AS
+SELECT p.server AS account, p.warehouse, p.inventory_date, p.style_number,
+	p.style_identifier, p.style_id, p.color_code, p.style_color_id, p.size,
+	p.size_code, p.upc, p.inventory, p.made_to_order, p.feed, p.key,
+	p.request_id, p.published_at
+FROM joor.published_item p
+WHERE p.published_at IS NOT NULL;
+COMMENT ON VIEW joor.published IS
+	'the last quantity that JOOR acknowledged, by warehouse, date and identity';
+COMMENT ON COLUMN joor.published.account IS
+	'name of the foreign server when it was sent';
+COMMENT ON COLUMN joor.published.warehouse IS 'field of the item';
+COMMENT ON COLUMN joor.published.inventory_date IS 'field of the item';
+COMMENT ON COLUMN joor.published.style_number IS 'field of the item';
+COMMENT ON COLUMN joor.published.style_identifier IS 'field of the item';
+COMMENT ON COLUMN joor.published.style_id IS 'field of the item';
+COMMENT ON COLUMN joor.published.color_code IS 'field of the item';
+COMMENT ON COLUMN joor.published.style_color_id IS 'field of the item';
+COMMENT ON COLUMN joor.published.size IS 'field of the item';
+COMMENT ON COLUMN joor.published.size_code IS 'field of the item';
+COMMENT ON COLUMN joor.published.upc IS 'field of the item';
+COMMENT ON COLUMN joor.published.inventory IS
+	'the quantity; null: made to order';
+COMMENT ON COLUMN joor.published.made_to_order IS
+	'whether it was sent as made to order; null: nothing was said';
+COMMENT ON COLUMN joor.published.feed IS
+	'the feed that sent it last; null: none did';
+COMMENT ON COLUMN joor.published.key IS
+	'the feed''s key of it; null with a feed: the feed has it no more';
+COMMENT ON COLUMN joor.published.request_id IS
+	'the request that carried it; null in a restored copy';
+COMMENT ON COLUMN joor.published.published_at IS
+	'when JOOR acknowledged it';
+
+--
 -- What an analyst calls
 --
 
@@ -465,13 +557,14 @@ COMMENT ON FUNCTION joor.preview(text, text, boolean, boolean, text) IS
 CREATE FUNCTION joor.push(query text, server text DEFAULT 'joor',
 						  overwrite boolean DEFAULT false,
 						  dec_pending boolean DEFAULT NULL,
-						  on_failure text DEFAULT 'error')
+						  on_failure text DEFAULT 'error',
+						  force boolean DEFAULT false)
 RETURNS TABLE (id bigint, items bigint, bytes bigint, http_status integer,
 			   outcome text, sku_count bigint, rejected integer, log_id text,
 			   duration interval, message text)
 AS 'MODULE_PATHNAME', 'joor_inventory_push'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION joor.push(text, text, boolean, boolean, text) IS
+COMMENT ON FUNCTION joor.push(text, text, boolean, boolean, text, boolean) IS
 	'sends the items of an item query to JOOR now; a row for each request';
 
 CREATE FUNCTION joor.push_sku(style_number text, style_identifier text,
@@ -745,6 +838,7 @@ SELECT pg_catalog.pg_extension_config_dump('joor.account', '');
 SELECT pg_catalog.pg_extension_config_dump('joor.queue_item', '');
 SELECT pg_catalog.pg_extension_config_dump('joor.queue_change', '');
 SELECT pg_catalog.pg_extension_config_dump('joor.feed_definition', '');
+SELECT pg_catalog.pg_extension_config_dump('joor.published_item', '');
 SELECT pg_catalog.pg_extension_config_dump('joor.queue_id_seq', '');
 
 --

@@ -23,6 +23,7 @@
 
 #include "arming.h"
 #include "call.h"
+#include "published.h"
 #include "queue.h"
 #include "wake.h"
 
@@ -43,7 +44,7 @@ static JoorDelivery *
 test_account(const JoorAccount *account)
 {
 	JoorCall	  call = {JOOR_READ_STYLES, false, false, NULL, 0, NULL};
-	JoorRun		  run = {"activate", 0, 0, NULL, 0};
+	JoorRun		  run = {"activate", 0, 0, NULL, 0, NULL};
 	JoorDelivery *delivery;
 	int64		  id;
 
@@ -58,14 +59,15 @@ test_account(const JoorAccount *account)
 	joor_call_raise(account, delivery, id, NULL);
 }
 
-/* Entries of a restored queue are those of the server of that name. */
+/* What a restored database says of a server is of that name's. */
 static void
-adopt_queue(const JoorAccount *account)
+adopt_rows(const JoorAccount *account)
 {
 	JoorTables tables;
 
 	joor_tables_open(&tables);
 	joor_queue_adopt(account->serverid, account->server);
+	joor_published_adopt(account->serverid, account->server);
 	joor_tables_close(&tables);
 }
 
@@ -92,7 +94,7 @@ joor_inventory_activate(PG_FUNCTION_ARGS)
 	joor_arming_check(account, false);
 	delivery = test_account(account);
 	if (joor_arming_activate(account))
-		adopt_queue(account);
+		adopt_rows(account);
 	joor_wake_at_commit();
 	joor_account_unlock(account);
 

@@ -98,6 +98,12 @@ joor_call_perform(const JoorAccount *account, const JoorCall *call,
 	start.run = run->id;
 	start.run_items = run->items;
 	start.snapshot_at = run->snapshot_at;
+	if (run->feed != NULL)
+	{
+		start.feed = run->feed;
+		start.feed_items = call->items;
+		start.nfeed_items = call->nitems;
+	}
 	joor_call_request(account, call, &request);
 	get_permit(account, &start, &permit);
 	PG_TRY();

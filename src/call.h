@@ -31,6 +31,8 @@ typedef struct JoorRun
 					 * items that it sees are superseded by what JOOR takes;
 					 * NULL: none are */
 	TimestampTz snapshot_at; /* the query was read as of then; 0: as of now */
+	const char
+		*feed; /* whose items are sent, each with its key; NULL: of none */
 } JoorRun;
 
 /*

@@ -298,6 +298,7 @@ read_items(JoorDelivery *delivery, const JoorCall *call, JoorReply *reply)
 	int unknown;
 	int i;
 
+	delivery->acknowledged = true;
 	if (reply->has_log && reply->nentries > 0)
 		joor_sku_match(call->items, call->nitems, reply, delivery->status,
 					   delivery->reason);

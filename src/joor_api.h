@@ -74,6 +74,8 @@ typedef struct JoorDelivery
 	int64			duration;	 /* microseconds */
 	bool			free_of_charge; /* nothing reached JOOR */
 	bool			too_large;		/* a smaller body may get through */
+	bool			acknowledged;	/* a success that was read to its end: items
+									 * that were not rejected are JOOR's now */
 	char		   *stop_reason; /* nothing will get through until someone acts;
 								* NULL: no */
 	JoorItemStatus *status;		 /* of each item */

@@ -3,7 +3,7 @@
  * overwrite.c
  *	  What an overwrite must be, so that it does not oversell.
  *
- * Floor 4.
+ * Floor 5.
  *
  * IDENTIFICATION
  *	  src/overwrite.c
@@ -13,6 +13,9 @@
 #include "postgres.h"
 
 #include "overwrite.h"
+#include "published.h"
+#include "settings.h"
+#include "tables.h"
 
 void
 joor_overwrite_check_items(const JoorItemList *list)
@@ -42,4 +45,35 @@ joor_overwrite_check_fits(const JoorAccount *account, bool fits)
 				   (long long) account->max_bytes),
 		 errhint("Raise the server's options max_items and max_bytes, or "
 				 "push without overwrite.")));
+}
+
+void
+joor_overwrite_check_drop(const JoorAccount *account, const int64 *hashes,
+						  int count, int elevel)
+{
+	JoorTables tables;
+	int64	   all;
+	int64	   among;
+
+	joor_tables_open(&tables);
+	joor_published_count(account->serverid, hashes, count, &all, &among);
+	joor_tables_close(&tables);
+	if ((all - among) * 100.0 <= all * joor_overwrite_max_drop)
+		return;
+	ereport(
+		elevel,
+		(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+		 elevel >= ERROR
+			 ? errmsg("cannot overwrite: too much of what is published would "
+					  "be dropped")
+			 : errmsg("an overwrite would be refused: too much of what is "
+					  "published would be dropped"),
+		 errdetail("Of %lld positions that JOOR acknowledged for server "
+				   "\"%s\", the overwrite leaves out %lld; "
+				   "joor_inventory.overwrite_max_drop permits %g percent.",
+				   (long long) all, account->server, (long long) (all - among),
+				   joor_overwrite_max_drop),
+		 errhint("Check the query's rows, warehouses and dates against "
+				 "joor.published; if they are right, push with force => "
+				 "true.")));
 }

@@ -6,9 +6,10 @@
  * An overwrite replaces all inventory of the account by what one call
  * carries; what it leaves out becomes made to order, which buyers can order
  * without limit (JOOR's flat-file pages).  So it is one request or none: never
- * empty, never split, never without the rows that were not valid.
+ * empty, never split, never without the rows that were not valid, and never
+ * without most of what JOOR has, unless that is said to be meant.
  *
- * Floor 4.
+ * Floor 5.
  *
  * IDENTIFICATION
  *	  src/overwrite.h
@@ -32,5 +33,14 @@ extern void joor_overwrite_check_items(const JoorItemList *list);
  * (ERRCODE_PROGRAM_LIMIT_EXCEEDED).
  */
 extern void joor_overwrite_check_fits(const JoorAccount *account, bool fits);
+
+/*
+ * Tells, as an error (ERRCODE_CONFIGURATION_LIMIT_EXCEEDED) or a warning, when
+ * an overwrite drops more of the account's published positions than
+ * joor_inventory.overwrite_max_drop permits.  hashes: those of its items.
+ */
+extern void joor_overwrite_check_drop(const JoorAccount *account,
+									  const int64 *hashes, int count,
+									  int elevel);
 
 #endif /* JOOR_OVERWRITE_H */

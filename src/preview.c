@@ -48,6 +48,7 @@ typedef struct Preview
 	JoorPayload	   payload;
 	ReturnSetInfo *result;
 	int			   number; /* of requests so far */
+	int64		  *hashes; /* of an overwrite's positions */
 } Preview;
 
 /* The body as text in the server's encoding. */
@@ -96,7 +97,11 @@ add_item(void *arg, JoorItem *item)
 
 	if (payload->items < preview->account->max_items &&
 		joor_payload_add(payload, item))
+	{
+		if (preview->call.overwrite)
+			preview->hashes[payload->items - 1] = (int64) joor_item_hash(item);
 		return;
+	}
 	if (preview->call.overwrite)
 		joor_overwrite_check_fits(preview->account, false);
 	put_request(preview);
@@ -130,13 +135,20 @@ preview_query(Preview *preview, const char *query)
 	joor_payload_init(&preview->payload, &preview->account->style,
 					  preview->account->max_bytes);
 	joor_payload_begin(&preview->payload);
+	if (preview->call.overwrite)
+		preview->hashes = palloc_extended(
+			sizeof(int64) * preview->account->max_items, MCXT_ALLOC_HUGE);
 	reader.rules = &preview->account->rules;
 	reader.valid = add_item;
 	reader.arg = preview;
 	list = joor_item_list_read(query, &reader);
 	joor_item_list_refuse(list);
 	if (preview->call.overwrite)
+	{
 		joor_overwrite_check_items(list);
+		joor_overwrite_check_drop(preview->account, preview->hashes,
+								  preview->payload.items, WARNING);
+	}
 	if (preview->payload.items > 0)
 		put_request(preview);
 	joor_item_list_close(list);

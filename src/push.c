@@ -6,7 +6,8 @@
  * The account is locked before the query's snapshot is taken, so that no
  * older quantity can follow a newer one of another push.  The whole query is
  * read and checked before the first request; then the items go out, one
- * request after the other.  An overwrite is one request or none.
+ * request after the other.  An overwrite is one request or none, and none if
+ * it would drop too much of what is published.
  *
  * Failures: a request that JOOR or the network failed ends the push with an
  * error, or, with on_failure => 'report', with rows that say so.  Items that
@@ -48,6 +49,7 @@ typedef struct Push
 {
 	JoorAccount	  *account;
 	bool		   overwrite;
+	bool		   force; /* whatever the overwrite drops */
 	bool		   dec_pending;
 	bool		   report; /* on_failure => 'report' */
 	ReturnSetInfo *result;
@@ -238,14 +240,32 @@ send_part(Push *push, int from, int count)
 	send_part(push, from + count / 2, count - count / 2);
 }
 
+/* Errors out unless the batch, the first one, may replace all there is. */
+static void
+check_overwrite(Push *push)
+{
+	JoorBatch *batch = push->batch;
+	int64	  *hashes;
+	int		   i;
+
+	joor_overwrite_check_fits(push->account,
+							  joor_batch_is_last(batch, push->list));
+	if (push->force)
+		return;
+	hashes = palloc_extended(sizeof(int64) * batch->count, MCXT_ALLOC_HUGE);
+	for (i = 0; i < batch->count; i++)
+		hashes[i] = (int64) joor_item_hash(&batch->items[i]);
+	joor_overwrite_check_drop(push->account, hashes, batch->count, ERROR);
+	pfree(hashes);
+}
+
 static void
 send_all(Push *push)
 {
 	while (!push->ended && joor_batch_fill(push->batch, push->list))
 	{
 		if (push->overwrite)
-			joor_overwrite_check_fits(
-				push->account, joor_batch_is_last(push->batch, push->list));
+			check_overwrite(push);
 		send_part(push, 0, push->batch->count);
 	}
 }
@@ -282,7 +302,7 @@ say_results(const Push *push)
 }
 
 /*
- * joor.push(query, server, overwrite, dec_pending, on_failure)
+ * joor.push(query, server, overwrite, dec_pending, on_failure, force)
  */
 Datum
 joor_inventory_push(PG_FUNCTION_ARGS)
@@ -293,6 +313,7 @@ joor_inventory_push(PG_FUNCTION_ARGS)
 
 	push.overwrite = joor_argument_bool(fcinfo, 2, "overwrite");
 	push.report = report_failures(joor_argument_text(fcinfo, 4, "on_failure"));
+	push.force = joor_argument_bool(fcinfo, 5, "force");
 	joor_init_materialized_srf(fcinfo);
 	push.result = (ReturnSetInfo *) fcinfo->resultinfo;
 

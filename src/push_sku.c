@@ -159,7 +159,7 @@ joor_inventory_push_sku(PG_FUNCTION_ARGS)
 	JoorCall	   call = {JOOR_SKU_INVENTORY, false, false, &item, 1, NULL};
 	JoorDelivery  *delivery;
 	ReturnSetInfo *result;
-	JoorRun		   run = {"push_sku", 0, 1, NULL, 0};
+	JoorRun		   run = {"push_sku", 0, 1, NULL, 0, NULL};
 	int64		   id;
 
 	joor_init_materialized_srf(fcinfo);

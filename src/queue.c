@@ -19,13 +19,13 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "item_row.h"
 #include "queue.h"
 #include "queue_column.h"
 
@@ -33,14 +33,10 @@
 #define WALK_CHUNK 1000
 #define WALK_PER_POSITION 20
 
-/* The columns of an entry's item, in the order of JoorFieldId. */
-#define ITEM_COLUMNS                                                 \
-	"q.id, q.hash, q.dec_pending, q.warehouse, q.inventory_date,"    \
-	" q.style_number, q.style_identifier, q.style_id, q.color_code," \
-	" q.style_color_id, q.size, q.size_code, q.upc, q.inventory,"    \
-	" q.made_to_order"
+/* The columns of an entry, as take_entry() reads them. */
+#define ENTRY_COLUMNS "q.id, q.hash, q.dec_pending, " JOOR_ITEM_COLUMNS("q.")
 
-/* First field's column in ITEM_COLUMNS, counted from 1. */
+/* First field's column in ENTRY_COLUMNS, counted from 1. */
 #define FIRST_ITEM_COLUMN 4
 
 /*
@@ -173,45 +169,13 @@ walk(Oid serverid, int max_items, HTAB *seen, JoorQueueScan *scan,
 	return count;
 }
 
-/* A column's value as an item has it. */
-static void
-set_field(JoorItem *item, JoorFieldId field, Datum datum)
-{
-	JoorValue *value = &item->value[field];
-	text	  *data;
-	char	  *utf8;
-
-	item->present |= JOOR_FIELD_BIT(field);
-	switch (joor_fields[field].type)
-	{
-		case JOOR_TYPE_DATE:
-			value->date = DatumGetDateADT(datum);
-			return;
-		case JOOR_TYPE_INTEGER:
-			value->integer = DatumGetInt64(datum);
-			return;
-		case JOOR_TYPE_BOOLEAN:
-			value->boolean = DatumGetBool(datum);
-			return;
-		case JOOR_TYPE_TEXT:
-			break;
-	}
-	data = DatumGetTextPCopy(datum);
-	utf8 = pg_server_to_any(VARDATA(data), VARSIZE(data) - VARHDRSZ, PG_UTF8);
-	value->text.data = utf8;
-	value->text.length = utf8 == VARDATA(data)
-							 ? (int) (VARSIZE(data) - VARHDRSZ)
-							 : (int) strlen(utf8);
-}
-
-/* Reads a row of ITEM_COLUMNS into the next place of the batch. */
+/* Reads a row of ENTRY_COLUMNS into the next place of the batch. */
 static void
 take_entry(JoorQueueBatch *batch, HeapTuple tuple, TupleDesc desc)
 {
 	JoorItem *item = &batch->items[batch->count];
 	bool	  isnull;
 	bool	  dec_pending;
-	int		  field;
 
 	dec_pending = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
 	if (batch->count == 0)
@@ -222,15 +186,7 @@ take_entry(JoorQueueBatch *batch, HeapTuple tuple, TupleDesc desc)
 		DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
 	batch->hashes[batch->count] =
 		DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
-	memset(item, 0, sizeof(*item));
-	for (field = 0; field < JOOR_FIELD_COUNT; field++)
-	{
-		Datum datum =
-			SPI_getbinval(tuple, desc, FIRST_ITEM_COLUMN + field, &isnull);
-
-		if (!isnull)
-			set_field(item, field, datum);
-	}
+	joor_item_row_read(item, tuple, desc, FIRST_ITEM_COLUMN);
 	batch->count++;
 }
 
@@ -278,7 +234,7 @@ joor_queue_read_positions(Oid serverid, const int64 *hashes, int count,
 	joor_args_oid(&args, serverid);
 	add_array(&args, hashes, count);
 	joor_tables_execute(
-		"SELECT " ITEM_COLUMNS
+		"SELECT " ENTRY_COLUMNS
 		" FROM pg_catalog.unnest($2::bigint[]) WITH ORDINALITY AS h(hash, n)"
 		" CROSS JOIN LATERAL (SELECT * FROM joor.queue_item e"
 		"  WHERE e.serverid = $1 AND e.hash = h.hash"
@@ -295,12 +251,9 @@ joor_queue_read_rejections(JoorArgs *args, JoorQueueBatch *batch)
 
 	MemSet(batch, 0, sizeof(*batch));
 	joor_tables_execute(
-		"SELECT q.id, 0::bigint, false, q.warehouse, q.inventory_date,"
-		" q.style_number, q.style_identifier, q.style_id, q.color_code,"
-		" q.style_color_id, q.size, q.size_code, q.upc, q.inventory,"
-		" q.made_to_order"
-		" FROM joor.rejection q WHERE q.serverid = $1 AND q.id = ANY ($2)"
-		"  AND q.closed_at IS NULL ORDER BY q.id",
+		"SELECT q.id, 0::bigint, false, " JOOR_ITEM_COLUMNS(
+			"q.") " FROM joor.rejection q WHERE q.serverid = $1 AND q.id = ANY ($2)"
+				  "  AND q.closed_at IS NULL ORDER BY q.id",
 		args, SPI_OK_SELECT);
 	take_entries(batch, context);
 }

@@ -21,7 +21,6 @@
 #include "catalog/namespace.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -29,6 +28,7 @@
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
+#include "item_row.h"
 #include "queue.h"
 #include "queue_column.h"
 
@@ -78,39 +78,13 @@ joor_queue_begin(Oid serverid, const char *server, bool dec_pending)
 	return writer;
 }
 
-/* A field's value as the table's column has it. */
-static Datum
-field_datum(JoorFieldId field, const JoorValue *value)
-{
-	char *converted;
-
-	switch (joor_fields[field].type)
-	{
-		case JOOR_TYPE_DATE:
-			return DateADTGetDatum(value->date);
-		case JOOR_TYPE_INTEGER:
-			return Int64GetDatum(value->integer);
-		case JOOR_TYPE_BOOLEAN:
-			return BoolGetDatum(value->boolean);
-		case JOOR_TYPE_TEXT:
-			break;
-	}
-	converted = pg_any_to_server(value->text.data, value->text.length, PG_UTF8);
-	if (converted != value->text.data)
-		return CStringGetTextDatum(converted);
-	return PointerGetDatum(
-		cstring_to_text_with_len(value->text.data, value->text.length));
-}
-
 void
 joor_queue_add(JoorQueueWriter *writer, const JoorItem *item)
 {
 	TupleTableSlot *slot = writer->insert.slot;
 	MemoryContext	old;
-	int				field;
 
 	ExecClearTuple(slot);
-	memset(slot->tts_isnull, true, sizeof(bool) * QUEUE_COLUMNS);
 	old = MemoryContextSwitchTo(writer->row_context);
 	slot->tts_values[QUEUE_ID] =
 		Int64GetDatum(nextval_internal(writer->sequence, false));
@@ -124,14 +98,8 @@ joor_queue_add(JoorQueueWriter *writer, const JoorItem *item)
 		FullTransactionIdGetDatum(GetTopFullTransactionId());
 	slot->tts_values[QUEUE_HASH] = Int64GetDatum((int64) joor_item_hash(item));
 	memset(slot->tts_isnull, false, sizeof(bool) * QUEUE_FIELDS);
-	for (field = 0; field < JOOR_FIELD_COUNT; field++)
-	{
-		if ((item->sent & JOOR_FIELD_BIT(field)) == 0)
-			continue;
-		slot->tts_isnull[QUEUE_FIELDS + field] = false;
-		slot->tts_values[QUEUE_FIELDS + field] =
-			field_datum(field, &item->value[field]);
-	}
+	joor_item_row_fill(item, item->sent, slot->tts_values + QUEUE_FIELDS,
+					   slot->tts_isnull + QUEUE_FIELDS);
 	ExecStoreVirtualTuple(slot);
 	joor_simple_insert(&writer->insert);
 	MemoryContextSwitchTo(old);

@@ -14,6 +14,7 @@
 
 #include "libpq/pqformat.h"
 
+#include "item_bytes.h"
 #include "recorder_message.h"
 
 void
@@ -36,9 +37,35 @@ joor_message_get_text(StringInfo message)
 	return pnstrdup(pq_getmsgbytes(message, length), length);
 }
 
+/* The next item, whose texts refer to the message. */
+static void
+get_item(StringInfo message, JoorItem *item)
+{
+	const char *begin = message->data + message->cursor;
+	const char *end = joor_item_bytes_take(begin, item);
+
+	(void) pq_getmsgbytes(message, (int) (end - begin));
+}
+
+/* Items that are got, count of them; one more in vain, so never none. */
+static JoorItem *
+get_items(StringInfo message, int *count)
+{
+	JoorItem *items;
+	int		  i;
+
+	*count = (int) pq_getmsgint(message, 4);
+	items = palloc_extended(sizeof(JoorItem) * (*count + 1), MCXT_ALLOC_HUGE);
+	for (i = 0; i < *count; i++)
+		get_item(message, &items[i]);
+	return items;
+}
+
 void
 joor_message_put_start(StringInfo message, const JoorRequestStart *start)
 {
+	int i;
+
 	pq_sendint32(message, start->serverid);
 	joor_message_put_text(message, start->server);
 	joor_message_put_text(message, start->user_name);
@@ -58,6 +85,10 @@ joor_message_put_start(StringInfo message, const JoorRequestStart *start)
 	pq_sendint64(message, start->run);
 	pq_sendint64(message, start->run_items);
 	pq_sendint64(message, start->snapshot_at);
+	joor_message_put_text(message, start->feed);
+	pq_sendint32(message, start->nfeed_items);
+	for (i = 0; i < start->nfeed_items; i++)
+		joor_item_bytes_put(message, &start->feed_items[i]);
 }
 
 void
@@ -82,6 +113,8 @@ joor_message_get_start(StringInfo message, JoorRequestStart *start)
 	start->run = pq_getmsgint64(message);
 	start->run_items = pq_getmsgint64(message);
 	start->snapshot_at = pq_getmsgint64(message);
+	start->feed = joor_message_get_text(message);
+	start->feed_items = get_items(message, &start->nfeed_items);
 }
 
 void
@@ -112,12 +145,17 @@ joor_message_put_finish(StringInfo message, const JoorRequestFinish *finish)
 	pq_sendint32(message, finish->nhashes);
 	for (i = 0; i < finish->nhashes; i++)
 		pq_sendint64(message, finish->hashes[i]);
+	pq_sendbyte(message, finish->overwrite);
+	pq_sendint32(message, finish->nacknowledged);
+	for (i = 0; i < finish->nacknowledged; i++)
+		joor_item_bytes_put(message, finish->acknowledged[i]);
 }
 
 void
 joor_message_get_finish(StringInfo message, JoorRequestFinish *finish)
 {
-	int i;
+	JoorItem *items;
+	int		  i;
 
 	finish->id = pq_getmsgint64(message);
 	finish->serverid = pq_getmsgint(message, 4);
@@ -144,6 +182,12 @@ joor_message_get_finish(StringInfo message, JoorRequestFinish *finish)
 		palloc_extended(sizeof(int64) * (finish->nhashes + 1), MCXT_ALLOC_HUGE);
 	for (i = 0; i < finish->nhashes; i++)
 		finish->hashes[i] = pq_getmsgint64(message);
+	finish->overwrite = pq_getmsgbyte(message) != 0;
+	items = get_items(message, &finish->nacknowledged);
+	finish->acknowledged = palloc_extended(
+		sizeof(JoorItem *) * (finish->nacknowledged + 1), MCXT_ALLOC_HUGE);
+	for (i = 0; i < finish->nacknowledged; i++)
+		finish->acknowledged[i] = &items[i];
 }
 
 void

@@ -4,8 +4,8 @@
  *	  The messages between a session and its recorder, as bytes.
  *
  * Both are processes of one server and one database: integers are sent by
- * libpq's byte order, texts as they are, in the server's encoding.  The order
- * of fields is that of the structs.
+ * libpq's byte order, texts as they are, in the server's encoding, items as
+ * their bytes.  The order of fields is that of the structs.
  *
  * Floor 6: knows no process.
  *
@@ -31,7 +31,10 @@ typedef enum JoorMessageType
 	JOOR_MESSAGE_ERROR = 'E', /* it could not */
 } JoorMessageType;
 
-/* Each put has its get; texts that are got are palloc'd. */
+/*
+ * Each put has its get; texts that are got are palloc'd, those of items lie in
+ * the message.
+ */
 extern void	 joor_message_put_text(StringInfo message, const char *text);
 extern char *joor_message_get_text(StringInfo message);
 extern void	 joor_message_put_start(StringInfo				message,

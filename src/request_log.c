@@ -18,6 +18,7 @@
 
 #include "arming.h"
 #include "item_report.h"
+#include "published.h"
 #include "queue.h"
 #include "request_log.h"
 #include "settings.h"
@@ -73,6 +74,22 @@ report_items(const JoorCall *call, const JoorDelivery *delivery,
 	return joor_item_report_finish(&report);
 }
 
+/* The items that JOOR did not reject, if it took the body. */
+static void
+select_acknowledged(JoorRequestFinish *finish, const JoorCall *call,
+					const JoorDelivery *delivery)
+{
+	int i;
+
+	if (!delivery->acknowledged)
+		return;
+	finish->acknowledged = palloc_extended(
+		sizeof(JoorItem *) * (call->nitems + 1), MCXT_ALLOC_HUGE);
+	for (i = 0; i < call->nitems; i++)
+		if (delivery->status[i] != JOOR_STATUS_FAIL)
+			finish->acknowledged[finish->nacknowledged++] = &call->items[i];
+}
+
 void
 joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
 						 const JoorAccount *account, const JoorCall *call,
@@ -98,6 +115,8 @@ joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
 	finish->stop_reason = delivery->stop_reason;
 	finish->configuration = account->configuration;
 	finish->items = report_items(call, delivery, open_rejections);
+	finish->overwrite = call->overwrite;
+	select_acknowledged(finish, call, delivery);
 }
 
 /* Whatever a sender that is gone left behind is of unknown outcome. */
@@ -237,6 +256,9 @@ joor_request_start(const JoorRequestStart *start, JoorRequestPermit *permit)
 	if (must_wait(start, &permit->not_before))
 		return;
 	permit->id = insert_request(start);
+	if (start->feed != NULL)
+		joor_published_intend(start->serverid, start->server, start->feed,
+							  start->feed_items, start->nfeed_items);
 	permit->open_rejections = has_open_rejections(start->serverid);
 	permit->queued =
 		start->run_items > 0 && joor_queue_has(start->serverid, PG_INT64_MAX);
@@ -303,6 +325,10 @@ joor_request_finish(const JoorRequestFinish *finish)
 	if (finish->nhashes > 0)
 		joor_queue_supersede(finish->serverid, finish->hashes, finish->nhashes,
 							 finish->snapshot);
+	if (finish->nacknowledged > 0)
+		joor_published_record(finish->serverid, finish->server, finish->id,
+							  finish->overwrite, finish->acknowledged,
+							  finish->nacknowledged);
 	if (finish->throttled)
 		set_retry_at(finish);
 	if (finish->stop_reason != NULL)

@@ -51,7 +51,11 @@ typedef struct JoorRequestStart
 	int64 run;		 /* first request of the same push or drain; 0: itself */
 	int64 run_items; /* of all of these; 0: not known */
 	TimestampTz
-		snapshot_at; /* what is sent was read as of then; 0: as of now */
+		snapshot_at;	  /* what is sent was read as of then; 0: as of now */
+	const char	   *feed; /* whose items they are; NULL: of none, or the caller
+						* calls joor_published_intend() itself */
+	int				nfeed_items;
+	const JoorItem *feed_items;
 } JoorRequestStart;
 
 typedef struct JoorRequestPermit
@@ -65,28 +69,31 @@ typedef struct JoorRequestPermit
 
 typedef struct JoorRequestFinish
 {
-	int64  id;
-	Oid	   serverid;
-	char  *server;
-	char  *outcome;
-	int64  http_status; /* 0: none */
-	int64  sku_count;	/* -1: none */
-	int64  rejected;
-	char  *log_id;
-	char  *throttling;
-	char  *message;
-	char  *answer;		   /* beginning of JOOR's answer */
-	int64  duration;	   /* microseconds */
-	bool   free_of_charge; /* it never left, so it cost nothing */
-	bool   throttled;
-	int64  retry_after;	  /* seconds to wait after a 429; -1: unknown */
-	int64  window;		  /* microseconds; the wait if it is unknown */
-	char  *stop_reason;	  /* stops the account; NULL: no */
-	char  *configuration; /* as which it is stopped */
-	char  *items;		  /* JSON list for joor.rejection; NULL: nothing */
-	char  *snapshot;	  /* a push: entries that it sees ... */
-	int	   nhashes;		  /* ... of these positions leave the queue */
-	int64 *hashes;
+	int64			 id;
+	Oid				 serverid;
+	char			*server;
+	char			*outcome;
+	int64			 http_status; /* 0: none */
+	int64			 sku_count;	  /* -1: none */
+	int64			 rejected;
+	char			*log_id;
+	char			*throttling;
+	char			*message;
+	char			*answer;		 /* beginning of JOOR's answer */
+	int64			 duration;		 /* microseconds */
+	bool			 free_of_charge; /* it never left, so it cost nothing */
+	bool			 throttled;
+	int64			 retry_after; /* seconds to wait after a 429; -1: unknown */
+	int64			 window;	  /* microseconds; the wait if it is unknown */
+	char			*stop_reason; /* stops the account; NULL: no */
+	char			*configuration; /* as which it is stopped */
+	char			*items;	   /* JSON list for joor.rejection; NULL: nothing */
+	char			*snapshot; /* a push: entries that it sees ... */
+	int				 nhashes;  /* ... of these positions leave the queue */
+	int64			*hashes;
+	bool			 overwrite;
+	int				 nacknowledged; /* items that JOOR acknowledged */
+	const JoorItem **acknowledged;
 } JoorRequestFinish;
 
 /*

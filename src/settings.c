@@ -3,7 +3,8 @@
  * settings.c
  *	  Configuration parameters, joor_inventory.*.
  *
- * All take effect with a reload.  None of them is needed to start.
+ * All but overwrite_max_drop, which is the session's, take effect with a
+ * reload.  None of them is needed to start.
  *
  * Floor 1.
  *
@@ -18,9 +19,10 @@
 
 #include "settings.h"
 
-bool joor_enabled = true;
-int	 joor_request_retention = 30 * 24 * 60;
-int	 joor_request_max_rows = 100000;
+bool   joor_enabled = true;
+int	   joor_request_retention = 30 * 24 * 60;
+int	   joor_request_max_rows = 100000;
+double joor_overwrite_max_drop = 50;
 
 void
 joor_settings_init(void)
@@ -37,5 +39,11 @@ joor_settings_init(void)
 							"How many finished requests are kept at most.",
 							"0 sets no limit.", &joor_request_max_rows, 100000,
 							0, INT_MAX, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable(
+		"joor_inventory.overwrite_max_drop",
+		"How much of what is published an overwrite may leave out, in "
+		"percent.",
+		"100 permits any overwrite.", &joor_overwrite_max_drop, 50, 0, 100,
+		PGC_USERSET, 0, NULL, NULL, NULL);
 	joor_reserve_guc_prefix("joor_inventory");
 }

@@ -24,6 +24,13 @@ extern int joor_request_retention;
 /* request_max_rows: finished requests kept at most; 0: no limit. */
 extern int joor_request_max_rows;
 
+/*
+ * overwrite_max_drop: percent of what is published that an overwrite may
+ * leave out.  Who may push may set it, as he may push with force: it keeps
+ * from mistakes, not from persons.
+ */
+extern double joor_overwrite_max_drop;
+
 /* Defines the parameters; called once from _PG_init(). */
 extern void joor_settings_init(void);
 

@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * published.h
+ *	  joor.published_item: what JOOR acknowledged last for each position.
+ *
+ * Words: a row is acknowledged once a request with its position was a success
+ * at JOOR; its quantity is that of the last such request.  A row of a feed is
+ * there before that: intended, since the position was sent, or is about to
+ * be.  So a position that a feed once sent is found again by its key, even
+ * when no answer ever came.  A detached row has lost its key: the feed has
+ * the position no more, and JOOR has acknowledged the 0.
+ *
+ * Invariants: only the holder of the account's place in the order of sends
+ * writes rows of the account, and in the transaction that records a request,
+ * so that no two processes write them at a time.  Rows are written in the
+ * order of their hashes.  A position is known by its hash: of two that share
+ * one, which is next to impossible, one row remains.
+ *
+ * All but next and close of a cursor are called with joor_tables_open().
+ *
+ * Floor 4: the SQL text of joor.published_item stands here.
+ *
+ * IDENTIFICATION
+ *	  src/published.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef JOOR_PUBLISHED_H
+#define JOOR_PUBLISHED_H
+
+#include "item.h"
+
+/* A row as it is read. */
+typedef struct JoorPublishedRow
+{
+	int64	 hash;
+	bool	 acknowledged; /* else the item has no quantity */
+	JoorItem item; /* position and quantity, present but not yet checked; its
+					* key, NULL: of no feed, or detached */
+} JoorPublishedRow;
+
+typedef struct JoorPublishedCursor JoorPublishedCursor;
+
+/*
+ * A feed is about to send checked items, each with its key: rows that are
+ * missing are added, and all of these become rows of the feed and the key.
+ * Called before the request leaves, in the transaction that writes its row.
+ */
+extern void joor_published_intend(Oid serverid, const char *server,
+								  const char *feed, const JoorItem *items,
+								  int count);
+
+/*
+ * JOOR acknowledged checked items.  Feed and key of a row stay as they are.
+ * An overwrite deletes all other rows of the account, since what it left out
+ * is published no longer.
+ */
+extern void joor_published_record(Oid serverid, const char *server,
+								  int64 request_id, bool overwrite,
+								  const JoorItem *const *items, int count);
+
+/* JOOR acknowledged the 0 of rows whose positions are gone: no key any more. */
+extern void joor_published_detach(Oid serverid, const int64 *hashes, int count);
+
+/*
+ * Reads all rows of a feed's keys, in the order of hash.  keys: an array of
+ * text.  Allocated in the current memory context.
+ */
+extern JoorPublishedRow *joor_published_of_keys(Oid serverid, const char *feed,
+												Datum keys, int *count);
+
+/*
+ * Walks all rows of a feed, detached ones too, in the order of hash and in a
+ * snapshot taken now, in bounded memory.  The cursor lives in the current
+ * memory context and may be read after joor_tables_close(); it ends with
+ * close or with the (sub)transaction.  A row is valid until the next one is
+ * asked for; NULL: there are no more.
+ */
+extern JoorPublishedCursor *joor_published_open(Oid serverid, const char *feed);
+extern const JoorPublishedRow *joor_published_next(JoorPublishedCursor *cursor);
+extern void joor_published_close(JoorPublishedCursor *cursor);
+
+/*
+ * Counts the account's acknowledged rows, and those of them that are among
+ * these hashes, each of which is given once.
+ */
+extern void joor_published_count(Oid serverid, const int64 *hashes, int count,
+								 int64 *all, int64 *among);
+
+/*
+ * After a dump was restored, or a server made anew: rows are those of the
+ * server whose name they carry, and request ids mean nothing any more.
+ * Called when an account is activated in a database where it was not.
+ */
+extern void joor_published_adopt(Oid serverid, const char *server);
+
+#endif /* JOOR_PUBLISHED_H */

@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ *
+ * published_read.c
+ *	  joor.published_item: reading the rows of a feed.
+ *
+ * Floor 4.
+ *
+ * IDENTIFICATION
+ *	  src/published_read.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+
+#include "item_row.h"
+#include "published.h"
+#include "tables.h"
+
+/* Rows that a cursor reads at a time. */
+#define CURSOR_CHUNK 500
+
+/* The columns of a row, as read_row() reads them. */
+#define ROW_COLUMNS \
+	"p.hash, p.published_at IS NOT NULL, p.key, " JOOR_ITEM_COLUMNS("p.")
+
+/* First field's column in ROW_COLUMNS, counted from 1. */
+#define FIRST_ITEM_COLUMN 4
+
+struct JoorPublishedCursor
+{
+	char			 *portal; /* its name; NULL: it has come to its end */
+	MemoryContext	  chunk;  /* of the rows that were read last */
+	JoorPublishedRow *rows;
+	int				  count;
+	int				  next; /* of these rows */
+};
+
+/* Reads a row of ROW_COLUMNS into the current memory context. */
+static void
+read_row(JoorPublishedRow *row, HeapTuple tuple, TupleDesc desc)
+{
+	bool  isnull;
+	Datum key;
+
+	row->hash = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+	row->acknowledged = DatumGetBool(SPI_getbinval(tuple, desc, 2, &isnull));
+	joor_item_row_read(&row->item, tuple, desc, FIRST_ITEM_COLUMN);
+	key = SPI_getbinval(tuple, desc, 3, &isnull);
+	row->item.key = isnull ? NULL : TextDatumGetCString(key);
+}
+
+/* Takes all rows of a result into a memory context, and frees the result. */
+static JoorPublishedRow *
+read_rows(MemoryContext context, int *count)
+{
+	MemoryContext	  old = MemoryContextSwitchTo(context);
+	JoorPublishedRow *rows;
+	int				  i;
+
+	*count = (int) SPI_processed;
+	rows = palloc_extended(sizeof(JoorPublishedRow) * (*count + 1),
+						   MCXT_ALLOC_HUGE);
+	for (i = 0; i < *count; i++)
+		read_row(&rows[i], SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+	SPI_freetuptable(SPI_tuptable);
+	MemoryContextSwitchTo(old);
+	return rows;
+}
+
+JoorPublishedRow *
+joor_published_of_keys(Oid serverid, const char *feed, Datum keys, int *count)
+{
+	JoorArgs args = {0};
+
+	joor_args_oid(&args, serverid);
+	joor_args_text(&args, feed);
+	joor_args_datum(&args, TEXTARRAYOID, keys);
+	joor_tables_execute(
+		"SELECT " ROW_COLUMNS " FROM (SELECT DISTINCT k COLLATE \"C\" FROM"
+		"  pg_catalog.unnest($3::text[]) AS k) AS u(key)"
+		" CROSS JOIN LATERAL (SELECT * FROM joor.published_item r"
+		"  WHERE r.feed = $2 AND r.key = u.key AND r.key IS NOT NULL"
+		"  OFFSET 0) p"
+		" WHERE p.serverid = $1 ORDER BY p.hash",
+		&args, SPI_OK_SELECT);
+	return read_rows(CurrentMemoryContext, count);
+}
+
+JoorPublishedCursor *
+joor_published_open(Oid serverid, const char *feed)
+{
+	JoorPublishedCursor *cursor = palloc0(sizeof(JoorPublishedCursor));
+	MemoryContext		 context = CurrentMemoryContext;
+	JoorArgs			 args = {0};
+	Portal				 portal;
+
+	cursor->chunk = AllocSetContextCreate(
+		context, "joor_inventory published rows", ALLOCSET_DEFAULT_SIZES);
+	joor_args_oid(&args, serverid);
+	joor_args_text(&args, feed);
+	portal = SPI_cursor_open_with_args(
+		NULL,
+		"SELECT " ROW_COLUMNS " FROM joor.published_item p"
+		" WHERE p.serverid = $1 AND p.feed = $2 ORDER BY p.serverid, p.hash",
+		args.count, args.types, args.values, args.nulls, false,
+		CURSOR_OPT_NO_SCROLL);
+	MemoryContextSwitchTo(context);
+	cursor->portal = pstrdup(portal->name);
+	return cursor;
+}
+
+/* Reads the next rows; none: the portal is closed. */
+static void
+read_chunk(JoorPublishedCursor *cursor)
+{
+	Portal portal = SPI_cursor_find(cursor->portal);
+
+	if (portal == NULL)
+		elog(ERROR, "cursor \"%s\" is closed", cursor->portal);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	SPI_cursor_fetch(portal, true, CURSOR_CHUNK);
+	MemoryContextReset(cursor->chunk);
+	cursor->rows = read_rows(cursor->chunk, &cursor->count);
+	cursor->next = 0;
+	SPI_finish();
+}
+
+const JoorPublishedRow *
+joor_published_next(JoorPublishedCursor *cursor)
+{
+	if (cursor->next < cursor->count)
+		return &cursor->rows[cursor->next++];
+	if (cursor->portal == NULL)
+		return NULL;
+	read_chunk(cursor);
+	if (cursor->count > 0)
+		return &cursor->rows[cursor->next++];
+	SPI_cursor_close(SPI_cursor_find(cursor->portal));
+	cursor->portal = NULL;
+	return NULL;
+}
+
+void
+joor_published_close(JoorPublishedCursor *cursor)
+{
+	if (cursor->portal != NULL)
+		SPI_cursor_close(SPI_cursor_find(cursor->portal));
+	MemoryContextDelete(cursor->chunk);
+	pfree(cursor);
+}
