@@ -23,6 +23,7 @@
 
 #include "arming.h"
 #include "call.h"
+#include "feed.h"
 #include "queue.h"
 #include "wake.h"
 
@@ -58,14 +59,15 @@ test_account(const JoorAccount *account)
 	joor_call_raise(account, delivery, id, NULL);
 }
 
-/* Entries of a restored queue are those of the server of that name. */
+/* Restored entries and feeds are those of the server of that name. */
 static void
-adopt_queue(const JoorAccount *account)
+adopt_restored(const JoorAccount *account)
 {
 	JoorTables tables;
 
 	joor_tables_open(&tables);
 	joor_queue_adopt(account->serverid, account->server);
+	joor_feed_adopt(account->serverid, account->server);
 	joor_tables_close(&tables);
 }
 
@@ -92,7 +94,7 @@ joor_inventory_activate(PG_FUNCTION_ARGS)
 	joor_arming_check(account, false);
 	delivery = test_account(account);
 	if (joor_arming_activate(account))
-		adopt_queue(account);
+		adopt_restored(account);
 	joor_wake_at_commit();
 	joor_account_unlock(account);
 
