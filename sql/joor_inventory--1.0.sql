@@ -449,6 +449,7 @@ COMMENT ON FUNCTION joor.stop_worker() IS
 
 CREATE FUNCTION joor.mark_changed()
 RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+COMMENT ON FUNCTION joor.mark_changed() IS 'stub';
 
 --
 -- Feeds
