@@ -447,6 +447,156 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION joor.stop_worker() IS
 	'ends the background worker of this database; where the library is preloaded, until joor.start_worker';
 
+CREATE FUNCTION joor.mark_changed()
+RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+COMMENT ON FUNCTION joor.mark_changed() IS 'stub';
+
+--
+-- Feeds
+--
+
+CREATE VIEW joor.watch_trigger AS
+SELECT g.args[1] AS feed, t.tgrelid::pg_catalog.regclass AS "table",
+	t.tgname AS "trigger", g.args[2] AS key,
+	(SELECT pg_catalog.array_agg(DISTINCT b.attname::text)
+		FROM pg_catalog.pg_depend p
+		JOIN pg_catalog.pg_attribute b
+			ON b.attrelid OPERATOR(pg_catalog.=) p.refobjid
+			AND b.attnum OPERATOR(pg_catalog.=) p.refobjsubid
+		WHERE p.classid OPERATOR(pg_catalog.=)
+				'pg_catalog.pg_trigger'::pg_catalog.regclass
+			AND p.objid OPERATOR(pg_catalog.=) t.oid
+			AND p.refclassid OPERATOR(pg_catalog.=)
+				'pg_catalog.pg_class'::pg_catalog.regclass
+			AND p.refobjid OPERATOR(pg_catalog.=) t.tgrelid
+			AND p.refobjsubid OPERATOR(pg_catalog.>) 0
+			AND b.attname OPERATOR(pg_catalog.<>) g.args[2]) AS columns,
+	t.tgtype OPERATOR(pg_catalog.&) 1::smallint
+		OPERATOR(pg_catalog.<>) 0 AS for_each_row,
+	CASE
+		WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_attribute b
+			WHERE b.attrelid OPERATOR(pg_catalog.=) t.tgrelid
+				AND b.attnum OPERATOR(pg_catalog.>) 0
+				AND b.attname OPERATOR(pg_catalog.=) g.args[2])
+			THEN 'the table has no such key column; call joor.watch again'
+		WHEN t.tgenabled OPERATOR(pg_catalog.=) 'D'
+			THEN 'its trigger is disabled'
+		WHEN t.tgenabled OPERATOR(pg_catalog.<>) 'A'
+			THEN 'its trigger is not ENABLE ALWAYS'
+	END AS problem
+FROM pg_catalog.pg_trigger t
+CROSS JOIN LATERAL (
+	SELECT pg_catalog.array_agg(pg_catalog.convert_from(pg_catalog.decode(
+			pg_catalog.replace(u.bytes, ' ', ''), 'hex'),
+			pg_catalog.getdatabaseencoding()) ORDER BY u.number) AS args
+	FROM pg_catalog.unnest(pg_catalog.string_to_array(
+			pg_catalog.regexp_replace(pg_catalog.encode(t.tgargs, 'hex'),
+				'(..)', '\1 ', 'g'), '00 ')) WITH ORDINALITY u (bytes, number)) g
+WHERE t.tgfoid OPERATOR(pg_catalog.=)
+		'joor.mark_changed()'::pg_catalog.regprocedure
+	AND t.tgparentid OPERATOR(pg_catalog.=) 0::oid AND NOT t.tgisinternal;
+COMMENT ON VIEW joor.watch_trigger IS
+	'the triggers by which tables say what has changed; without those that a partition has of its parent';
+COMMENT ON COLUMN joor.watch_trigger.feed IS 'name of the feed';
+COMMENT ON COLUMN joor.watch_trigger."table" IS 'the table that is watched';
+COMMENT ON COLUMN joor.watch_trigger."trigger" IS 'name of the trigger';
+COMMENT ON COLUMN joor.watch_trigger.key IS
+	'the table''s column that holds the key';
+COMMENT ON COLUMN joor.watch_trigger.columns IS
+	'columns whose update counts, besides the key; null: all';
+COMMENT ON COLUMN joor.watch_trigger.for_each_row IS
+	'whether it fires for each row, or for each statement';
+COMMENT ON COLUMN joor.watch_trigger.problem IS
+	'why it does not mark what it should; null: it does';
+
+CREATE FUNCTION joor.create_feed(name text, query text,
+								 server text DEFAULT 'joor',
+								 key text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_create_feed'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.create_feed(text, text, text, text) IS
+	'makes an item query a feed, the view joor.feed_<name>, which the worker reads when keys of it have changed';
+
+CREATE FUNCTION joor.alter_feed(name text, query text DEFAULT NULL,
+								server text DEFAULT NULL,
+								key text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_alter_feed'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.alter_feed(text, text, text, text) IS
+	'changes what is not null of a feed; sends nothing by itself, joor.sync does';
+
+CREATE FUNCTION joor.drop_feed(name text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_drop_feed'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.drop_feed(text) IS
+	'drops a feed, its triggers on all tables, and its keys that wait';
+
+CREATE FUNCTION joor.watch(feed text, "table" regclass, key text,
+						   columns text[] DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_watch'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.watch(text, regclass, text, text[]) IS
+	'lets a table mark the keys of a feed whose rows change, by triggers; again: instead of what was watched there';
+
+CREATE FUNCTION joor.unwatch(feed text, "table" regclass)
+RETURNS void
+AS 'MODULE_PATHNAME', 'joor_inventory_unwatch'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.unwatch(text, regclass) IS
+	'drops the triggers of a feed from a table and its children';
+
+CREATE VIEW joor.feed AS
+SELECT d.name, COALESCE(s.srvname, d.server) AS account,
+	pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+	pg_catalog.pg_get_viewdef(c.oid) AS query, d.key_column AS key,
+	COALESCE(w.watched, '[]'::json) AS watched, q.queued, q.oldest,
+	d.failed_at, d.failure, d.created_at, c.oid::pg_catalog.regclass AS view
+FROM joor.feed_definition d
+LEFT JOIN pg_catalog.pg_foreign_server s
+	ON s.oid OPERATOR(pg_catalog.=) d.serverid
+LEFT JOIN pg_catalog.pg_class c
+	ON c.relnamespace OPERATOR(pg_catalog.=)
+		'joor'::pg_catalog.regnamespace
+	AND c.relname OPERATOR(pg_catalog.=)
+		('feed_' OPERATOR(pg_catalog.||) d.name)::name
+	AND c.relkind OPERATOR(pg_catalog.=) 'v'
+CROSS JOIN LATERAL (
+	SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+			'table', t."table", 'key', t.key, 'columns', t.columns,
+			'problem', t.problem) ORDER BY t."table"::text, t.key) AS watched
+	FROM (SELECT g."table", g.key, pg_catalog.max(g.columns) AS columns,
+			pg_catalog.max(g.problem) AS problem
+		FROM joor.watch_trigger g
+		WHERE g.feed OPERATOR(pg_catalog.=) d.name AND g.for_each_row
+		GROUP BY g."table", g.key) t) w
+CROSS JOIN LATERAL (
+	SELECT pg_catalog.count(*) AS queued, pg_catalog.min(e.queued_at) AS oldest
+	FROM joor.queue_change e WHERE e.feed OPERATOR(pg_catalog.=) d.name) q;
+COMMENT ON VIEW joor.feed IS
+	'each feed in one line: what it reads, what it watches, what waits, why it fails';
+COMMENT ON COLUMN joor.feed.name IS 'name of the feed';
+COMMENT ON COLUMN joor.feed.account IS 'name of the foreign server';
+COMMENT ON COLUMN joor.feed.owner IS
+	'the role with whose rights it is read: the owner of its view';
+COMMENT ON COLUMN joor.feed.query IS 'its item query';
+COMMENT ON COLUMN joor.feed.key IS
+	'the column by which watched tables say what has changed';
+COMMENT ON COLUMN joor.feed.watched IS
+	'array of the tables that are watched: table, key, columns (null: all), problem (null: none)';
+COMMENT ON COLUMN joor.feed.queued IS
+	'entries of changed keys in the queue, of up to 1000 keys each';
+COMMENT ON COLUMN joor.feed.oldest IS 'when the oldest of them was queued';
+COMMENT ON COLUMN joor.feed.failed_at IS
+	'since when its query fails; null: it does not';
+COMMENT ON COLUMN joor.feed.failure IS 'the error it fails with';
+COMMENT ON COLUMN joor.feed.created_at IS 'when it was created';
+COMMENT ON COLUMN joor.feed.view IS
+	'the view it is; null: that was dropped, and joor.drop_feed removes the rest';
+
 --
 -- What was published
 --

@@ -23,6 +23,7 @@
 
 #include "arming.h"
 #include "call.h"
+#include "feed.h"
 #include "published.h"
 #include "queue.h"
 #include "wake.h"
@@ -61,13 +62,14 @@ test_account(const JoorAccount *account)
 
 /* What a restored database says of a server is of that name's. */
 static void
-adopt_rows(const JoorAccount *account)
+adopt_restored(const JoorAccount *account)
 {
 	JoorTables tables;
 
 	joor_tables_open(&tables);
 	joor_queue_adopt(account->serverid, account->server);
 	joor_published_adopt(account->serverid, account->server);
+	joor_feed_adopt(account->serverid, account->server);
 	joor_tables_close(&tables);
 }
 
@@ -94,7 +96,7 @@ joor_inventory_activate(PG_FUNCTION_ARGS)
 	joor_arming_check(account, false);
 	delivery = test_account(account);
 	if (joor_arming_activate(account))
-		adopt_rows(account);
+		adopt_restored(account);
 	joor_wake_at_commit();
 	joor_account_unlock(account);
 

@@ -25,6 +25,7 @@
 #include "funcapi.h"
 #include "storage/latch.h"
 #include "miscadmin.h"
+#include "parser/analyze.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/shm_mq.h"
@@ -309,6 +310,17 @@ joor_backend_status(int index)
 #endif
 
 	return local != NULL ? &local->backendStatus : NULL;
+}
+
+/* Parse analysis of a statement without parameters: renamed in 15. */
+static inline Query *
+joor_parse_analyze(RawStmt *statement, const char *text)
+{
+#if PG_VERSION_NUM >= 150000
+	return parse_analyze_fixedparams(statement, text, NULL, 0, NULL);
+#else
+	return parse_analyze(statement, text, NULL, 0, NULL);
+#endif
 }
 
 /* A random number from 0 to 1, for jitter. */
