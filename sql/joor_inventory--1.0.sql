@@ -342,7 +342,8 @@ CREATE TABLE joor.queue_change
 	xid xid8 NOT NULL,
 	keys text[],
 	PRIMARY KEY (feed, id, part)
-);
+) WITH (toast_tuple_target = 8160);
+ALTER TABLE joor.queue_change ALTER COLUMN keys SET STORAGE EXTERNAL;
 COMMENT ON TABLE joor.queue_change IS
 	'keys of feeds that changed and wait for the feed to be read and sent';
 COMMENT ON COLUMN joor.queue_change.feed IS 'name of the feed';
@@ -446,6 +447,17 @@ AS 'MODULE_PATHNAME', 'joor_inventory_stop_worker'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION joor.stop_worker() IS
 	'ends the background worker of this database; where the library is preloaded, until joor.start_worker';
+
+--
+-- Feeds
+--
+
+CREATE FUNCTION joor.mark_changed()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'joor_inventory_mark_changed'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.mark_changed() IS
+	'trigger function of joor.watch: notes which keys of a feed changed; arguments: feed, column that holds the key';
 
 --
 -- What an analyst calls
