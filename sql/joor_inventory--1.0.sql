@@ -342,7 +342,8 @@ CREATE TABLE joor.queue_change
 	xid xid8 NOT NULL,
 	keys text[],
 	PRIMARY KEY (feed, id, part)
-);
+) WITH (toast_tuple_target = 8160);
+ALTER TABLE joor.queue_change ALTER COLUMN keys SET STORAGE EXTERNAL;
 COMMENT ON TABLE joor.queue_change IS
 	'keys of feeds that changed and wait for the feed to be read and sent';
 COMMENT ON COLUMN joor.queue_change.feed IS 'name of the feed';
@@ -447,13 +448,16 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION joor.stop_worker() IS
 	'ends the background worker of this database; where the library is preloaded, until joor.start_worker';
 
-CREATE FUNCTION joor.mark_changed()
-RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-COMMENT ON FUNCTION joor.mark_changed() IS 'stub';
-
 --
 -- Feeds
 --
+
+CREATE FUNCTION joor.mark_changed()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'joor_inventory_mark_changed'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.mark_changed() IS
+	'trigger function of joor.watch: notes which keys of a feed changed; arguments: feed, column that holds the key';
 
 CREATE VIEW joor.watch_trigger AS
 SELECT g.args[1] AS feed, t.tgrelid::pg_catalog.regclass AS "table",

@@ -18,6 +18,7 @@
 
 #include "postgres.h"
 
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_foreign_server.h"
 #include "common/base64.h"
 #include "common/jsonapi.h"
@@ -298,6 +299,18 @@ joor_simple_insert_end(JoorSimpleInsert *insert)
 		RequestAddinShmemSpace(size);                     \
 	}
 #endif
+
+/* A generated column whose values no tuple holds, which 18 brought. */
+static inline bool
+joor_is_virtual(Form_pg_attribute column)
+{
+#if PG_VERSION_NUM >= 180000
+	return column->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	(void) column;
+	return false;
+#endif
+}
 
 /* A backend's status by its index from 1; NULL: none. */
 static inline PgBackendStatus *

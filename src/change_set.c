@@ -1,0 +1,377 @@
+/*-------------------------------------------------------------------------
+ *
+ * change_set.c
+ *	  The keys that the current transaction has marked as changed.
+ *
+ * A set is a hash table of keys.  When it has grown to about work_mem, and
+ * not less than 4 MB, its keys go to a temporary file, and it begins anew; a
+ * key may then be written twice, which is harmless.  Where temporary files
+ * are limited, and for a key of absurd length, everything of the feed is
+ * marked instead: a change is never refused for the room its keys take.
+ *
+ * Each backend registers one transaction callback, at its first mark.
+ *
+ * Floor 4.
+ *
+ * IDENTIFICATION
+ *	  src/change_set.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "change_key.h"
+#include "change_set.h"
+#include "change_spill.h"
+#include "change_writer.h"
+#include "wake.h"
+
+/* Least memory of a set, in kilobytes. */
+#define LEAST_MEMORY 4096
+
+/* Bytes of the longest key that is kept. */
+#define LONGEST_KEY (1024 * 1024)
+
+/* Places of a new table: most transactions change little. */
+#define FIRST_PLACES 16
+
+typedef struct ChangedKey
+{
+	Datum  key;
+	uint32 hash;
+	char   status;
+} ChangedKey;
+
+#define SH_PREFIX keys
+#define SH_ELEMENT_TYPE ChangedKey
+#define SH_KEY_TYPE Datum
+#define SH_KEY key
+#define SH_HASH_KEY(table, key) \
+	joor_key_hash((const JoorKeyType *) (table)->private_data, key)
+#define SH_EQUAL(table, a, b) \
+	joor_key_equal((const JoorKeyType *) (table)->private_data, a, b)
+#define SH_STORE_HASH
+#define SH_GET_HASH(table, element) ((element)->hash)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* A feed of which something was marked. */
+typedef struct ChangedFeed
+{
+	struct ChangedFeed *next;
+	char			   *name;
+	bool				everything; /* the sets do not matter any more */
+	JoorChangeSet	   *sets;
+} ChangedFeed;
+
+struct JoorChangeSet
+{
+	JoorChangeSet *next; /* of the same feed, with another type */
+	ChangedFeed	  *feed;
+	JoorKeyType	   type;
+	keys_hash	  *keys;
+	uint32		   most_keys; /* that the table may hold */
+	Size		   most_bytes;
+	MemoryContext  copies;	/* of the keys; NULL: they are Datums */
+	BufFile		  *spilled; /* NULL: nothing was */
+};
+
+/* Of the current transaction. */
+static ChangedFeed	*changed_feeds = NULL;
+static MemoryContext set_context = NULL;
+
+/* Whether the callback has been registered in this backend. */
+static bool callback_registered = false;
+
+static void at_transaction_end(XactEvent event, void *arg);
+
+/* The feed of a name, made at the first call. */
+static ChangedFeed *
+find_feed(const char *name)
+{
+	ChangedFeed *feed;
+
+	for (feed = changed_feeds; feed != NULL; feed = feed->next)
+		if (strcmp(feed->name, name) == 0)
+			return feed;
+	if (!callback_registered)
+		RegisterXactCallback(at_transaction_end, NULL);
+	callback_registered = true;
+	if (changed_feeds == NULL)
+		set_context = AllocSetContextCreate(TopTransactionContext,
+											"joor_inventory changed keys",
+											ALLOCSET_SMALL_SIZES);
+	feed = MemoryContextAllocZero(set_context, sizeof(ChangedFeed));
+	feed->name = MemoryContextStrdup(set_context, name);
+	feed->next = changed_feeds;
+	changed_feeds = feed;
+	return feed;
+}
+
+/* The places of a table double: how many fit into so many bytes. */
+static uint32
+places(Size bytes)
+{
+	uint32 count = FIRST_PLACES;
+
+	while (count < PG_UINT32_MAX / 2 &&
+		   (Size) count * 2 * sizeof(ChangedKey) <= bytes)
+		count *= 2;
+	return count;
+}
+
+JoorChangeSet *
+joor_change_set(const char *name, Form_pg_attribute column)
+{
+	ChangedFeed	  *feed = find_feed(name);
+	Oid			   base = joor_key_base_type(column->atttypid);
+	Size		   memory = (Size) Max(work_mem, LEAST_MEMORY) * 1024;
+	JoorChangeSet *set;
+
+	for (set = feed->sets; set != NULL; set = set->next)
+		if (set->type.type == base)
+			return set;
+	set = MemoryContextAllocZero(set_context, sizeof(JoorChangeSet));
+	set->feed = feed;
+	joor_key_type_init(&set->type, base, column->attbyval, column->attlen,
+					   set_context);
+	set->most_bytes = memory / 2;
+	if (set->type.length != JOOR_KEY_BY_VALUE)
+	{
+		memory -= set->most_bytes;
+		set->copies =
+			AllocSetContextCreate(set_context, "joor_inventory key copies", 0,
+								  ALLOCSET_SMALL_INITSIZE, 64 * 1024);
+	}
+	set->most_keys = (uint32) (places(memory) * 0.9) - 1;
+	set->keys = keys_create(set_context, FIRST_PLACES / 2, &set->type);
+	set->next = feed->sets;
+	feed->sets = set;
+	return set;
+}
+
+/* Everything of a feed is marked: the keys are not needed any more. */
+static void
+mark_everything(ChangedFeed *feed)
+{
+	JoorChangeSet *set;
+
+	feed->everything = true;
+	for (set = feed->sets; set != NULL; set = set->next)
+	{
+		BufFile *spilled = set->spilled;
+
+		keys_reset(set->keys);
+		if (set->copies != NULL)
+			MemoryContextReset(set->copies);
+		set->spilled = NULL;
+		if (spilled != NULL)
+			joor_spill_close(spilled);
+	}
+}
+
+void
+joor_change_set_everything(const char *name)
+{
+	ChangedFeed *feed = find_feed(name);
+
+	if (!feed->everything)
+		mark_everything(feed);
+}
+
+/* Moves the keys of a set into its temporary file. */
+static void
+spill(JoorChangeSet *set)
+{
+	keys_iterator iterator;
+	ChangedKey	 *entry;
+
+	if (temp_file_limit >= 0)
+	{
+		mark_everything(set->feed);
+		return;
+	}
+	/* so it stays if an error leaves half a key in the file */
+	set->feed->everything = true;
+	if (set->spilled == NULL)
+		set->spilled = joor_spill_create();
+	keys_start_iterate(set->keys, &iterator);
+	while ((entry = keys_iterate(set->keys, &iterator)) != NULL)
+		joor_spill_add(set->spilled, &set->type, entry->key);
+	keys_reset(set->keys);
+	if (set->copies != NULL)
+		MemoryContextReset(set->copies);
+	set->feed->everything = false;
+}
+
+static bool
+is_full(const JoorChangeSet *set)
+{
+	return set->keys->members >= set->most_keys ||
+		   (set->copies != NULL &&
+			MemoryContextMemAllocated(set->copies, false) > set->most_bytes);
+}
+
+/* Adds a key that is copied if it is new. */
+static void
+add_copy(JoorChangeSet *set, Datum key)
+{
+	uint32 hash;
+	bool   found;
+
+	if (joor_key_size(&set->type, key) > LONGEST_KEY)
+	{
+		mark_everything(set->feed);
+		return;
+	}
+	hash = joor_key_hash(&set->type, key);
+	if (keys_lookup_hash(set->keys, key, hash) == NULL)
+		(void) keys_insert_hash(set->keys,
+								joor_key_copy(&set->type, key, set->copies),
+								hash, &found);
+}
+
+void
+joor_change_set_add(JoorChangeSet *set, Datum value)
+{
+	bool found;
+
+	if (is_full(set))
+		spill(set);
+	if (set->feed->everything)
+		return;
+	if (set->copies == NULL)
+		(void) keys_insert(set->keys, value, &found);
+	else
+		add_copy(set, joor_key_take(&set->type, value));
+}
+
+/*
+ * At the end of the transaction.
+ */
+
+static void
+write_key(JoorChangeSet *set, Datum key, JoorChangeWriter *writer)
+{
+	char		buffer[JOOR_KEY_BUFFER];
+	int			length;
+	const char *text = joor_key_text(&set->type, key, buffer, &length);
+
+	joor_change_add(writer, text, length);
+}
+
+/* Writes the keys of a set; the current memory context is reset for each. */
+static void
+write_set(JoorChangeSet *set, JoorChangeWriter *writer)
+{
+	keys_iterator iterator;
+	ChangedKey	 *entry;
+	Datum		  key;
+
+	keys_start_iterate(set->keys, &iterator);
+	while ((entry = keys_iterate(set->keys, &iterator)) != NULL)
+	{
+		write_key(set, entry->key, writer);
+		MemoryContextReset(CurrentMemoryContext);
+	}
+	if (set->spilled == NULL)
+		return;
+	joor_spill_rewind(set->spilled);
+	while (joor_spill_next(set->spilled, &set->type, &key))
+	{
+		write_key(set, key, writer);
+		MemoryContextReset(CurrentMemoryContext);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* Writes what was marked of a feed; false: nothing, or there is no queue. */
+static bool
+write_feed(ChangedFeed *feed)
+{
+	JoorChangeWriter *writer;
+	JoorChangeSet	 *set;
+	MemoryContext	  old;
+
+	if (feed->everything)
+		return joor_change_everything(feed->name);
+	writer = joor_change_begin(feed->name);
+	if (writer == NULL)
+		return false;
+	old = MemoryContextSwitchTo(AllocSetContextCreate(
+		set_context, "joor_inventory key text", ALLOCSET_SMALL_SIZES));
+	for (set = feed->sets; set != NULL; set = set->next)
+		write_set(set, writer);
+	MemoryContextSwitchTo(old);
+	return joor_change_end(writer);
+}
+
+/* The transaction's sets are gone, or about to go with its memory. */
+static void
+forget(void)
+{
+	changed_feeds = NULL;
+	set_context = NULL;
+}
+
+/*
+ * Writes all that was marked.  The worker is woken by the commit.
+ */
+static void
+write_all(void)
+{
+	ChangedFeed	  *feed;
+	JoorChangeSet *set;
+	MemoryContext  old = MemoryContextSwitchTo(set_context);
+	int			   settings = joor_key_settings_begin();
+	bool		   written = false;
+
+	/* a large row is toasted, which asks for a snapshot */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	for (feed = changed_feeds; feed != NULL; feed = feed->next)
+		written |= write_feed(feed);
+	PopActiveSnapshot();
+	joor_key_settings_end(settings);
+	MemoryContextSwitchTo(old);
+	for (feed = changed_feeds; feed != NULL; feed = feed->next)
+		for (set = feed->sets; set != NULL; set = set->next)
+			if (set->spilled != NULL)
+				joor_spill_close(set->spilled);
+	MemoryContextDelete(set_context);
+	forget();
+	if (written)
+		joor_wake_at_commit();
+}
+
+/*
+ * Deferred triggers have fired when it is called; a parallel worker marks
+ * nothing.
+ */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (changed_feeds == NULL)
+		return;
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			write_all();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PREPARE:
+		case XACT_EVENT_ABORT:
+			forget();
+			break;
+		default:
+			break;
+	}
+}
