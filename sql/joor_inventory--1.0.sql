@@ -405,7 +405,7 @@ COMMENT ON TABLE joor.drain IS
 	'what the worker was last doing for an account; joor.status explains it';
 COMMENT ON COLUMN joor.drain.serverid IS 'the account''s foreign server';
 COMMENT ON COLUMN joor.drain.state IS
-	'empty, sending, spacing, credits, push, failed or blocked';
+	'empty, sending, spacing, credits, push, failed, feed or blocked';
 COMMENT ON COLUMN joor.drain.reason IS 'what keeps it from sending';
 COMMENT ON COLUMN joor.drain.next_at IS 'when it goes on';
 COMMENT ON COLUMN joor.drain.pid IS 'the worker';
@@ -802,7 +802,8 @@ SELECT s.srvname AS account,
 			THEN 'another session sends for the account'
 		WHEN d.state OPERATOR(pg_catalog.=) 'failed'
 			THEN 'JOOR has trouble: ' OPERATOR(pg_catalog.||) d.reason
-		WHEN d.state OPERATOR(pg_catalog.=) 'blocked' THEN d.reason
+		WHEN d.state OPERATOR(pg_catalog.=) ANY ('{feed,blocked}'::text[])
+			THEN d.reason
 		ELSE 'the worker is about to look'
 	END AS why_not_now,
 	CASE WHEN u.oldest IS NOT NULL AND w2.pid IS NOT NULL THEN d.next_at END

@@ -142,63 +142,6 @@ joor_drain_batch_limit(const JoorDrain *drain)
 	return drain->max_items > 0 ? Min(limit, drain->max_items) : limit;
 }
 
-/* They leave the queue. */
-void
-joor_drain_reject_invalid(JoorDrain *drain)
-{
-	JoorQueueBatch *batch = &drain->batch;
-	JoorItemReport	report;
-	int				kept = 0;
-	int				i;
-
-	joor_item_report_init(&report);
-	for (i = 0; i < batch->count; i++)
-	{
-		JoorViolation  violation;
-		StringInfoData reason;
-
-		if (joor_item_check(&batch->items[i], &drain->account->rules,
-							&violation))
-		{
-			batch->items[kept] = batch->items[i];
-			batch->ids[kept] = batch->ids[i];
-			batch->hashes[kept++] = batch->hashes[i];
-			continue;
-		}
-		initStringInfo(&reason);
-		joor_violation_append(&reason, &violation);
-		joor_item_report_fail(&report, &batch->items[i], "validation",
-							  reason.data);
-		joor_queue_delete(drain->serverid, &batch->hashes[i], &batch->ids[i],
-						  1);
-	}
-	batch->count = kept;
-	if (report.count > 0)
-		joor_rejection_record(drain->serverid, drain->account->server, 0,
-							  joor_item_report_finish(&report));
-}
-
-/* Reads the next entries that no hunt holds; false: there are none. */
-static bool
-read_rest(JoorDrain *drain)
-{
-	int	   limit = drain->hunt.sampling ? 1 : joor_drain_batch_limit(drain);
-	int	   nheld;
-	int64 *held = joor_hunt_held(drain, &nheld);
-
-	drain->hunt.under_way = false;
-	drain->hunt.rest_next = false;
-	do
-	{
-		joor_queue_read(drain->serverid, limit, held, nheld, &drain->scan,
-						&drain->batch);
-		if (drain->batch.count == 0)
-			return false;
-		joor_drain_reject_invalid(drain);
-	} while (drain->batch.count == 0);
-	return true;
-}
-
 /* Reads the next entries; false: there are none. */
 static bool
 read_batch(JoorDrain *drain)
@@ -206,27 +149,43 @@ read_batch(JoorDrain *drain)
 	do
 	{
 		if ((joor_hunt_has_turn(drain) && joor_hunt_read(drain)) ||
-			read_rest(drain) || joor_hunt_read(drain))
+			joor_drain_read_rest(drain) || joor_hunt_read(drain))
 			return true;
 	} while (joor_hunt_settle(drain));
 	return false;
 }
 
-/* Builds the body; what does not fit it waits for the next request. */
-static void
-build_body(JoorDrain *drain)
+/* Fills the body with the batch's first items; how many. */
+static int
+fill_body(JoorDrain *drain, int limit)
 {
 	JoorQueueBatch *batch = &drain->batch;
-	int				limit = joor_drain_batch_limit(drain);
 	int				count = 0;
 
-	joor_payload_init(&drain->payload, &drain->account->style,
-					  drain->account->max_bytes);
 	joor_payload_begin(&drain->payload);
 	while (count < batch->count && count < limit &&
 		   joor_payload_add(&drain->payload, &batch->items[count]))
 		count++;
 	joor_payload_end(&drain->payload);
+	return count;
+}
+
+/*
+ * Builds the body; what does not fit it waits for the next request, of a feed
+ * together with all of its key.
+ */
+static void
+build_body(JoorDrain *drain)
+{
+	JoorQueueBatch *batch = &drain->batch;
+	int				count;
+
+	joor_payload_init(&drain->payload, &drain->account->style,
+					  drain->account->max_bytes);
+	count = fill_body(drain, joor_drain_batch_limit(drain));
+	if (drain->feed_batch != NULL &&
+		joor_feed_batch_fit(drain->feed_batch, count) != count)
+		count = fill_body(drain, drain->feed_batch->count);
 	batch->count = count;
 	drain->call.operation = JOOR_BULK_INVENTORY;
 	drain->call.overwrite = false;
@@ -256,6 +215,12 @@ start_request(JoorDrain *drain)
 	joor_request_start_fill(&start, account, &drain->call, account->ownerid,
 							"worker", account->credits - account->reserve);
 	start.run = drain->run;
+	if (drain->feed_batch != NULL)
+	{
+		start.feed = drain->feed_batch->source->name;
+		start.feed_items = drain->batch.items;
+		start.nfeed_items = drain->batch.count;
+	}
 	joor_request_start(&start, &permit);
 	drain->request_id = permit.id;
 	if (drain->run == 0)
@@ -267,7 +232,33 @@ start_request(JoorDrain *drain)
 		joor_drain_state_set(&drain->state, JOOR_DRAIN_CREDITS, NULL,
 							 permit.not_before);
 	}
+	else if (drain->feed_batch != NULL)
+		joor_drain_record_invalid(drain, drain->feed_batch->invalid);
 	return permit.id != 0;
+}
+
+/* There is nothing to send: until when. */
+static void
+rest(JoorDrain *drain)
+{
+	const JoorFeedSource *failing = joor_drain_failing_feed(drain);
+
+	drain->run = 0;
+	if (drain->again)
+		drain->due = DT_NOBEGIN;
+	else if (failing != NULL)
+	{
+		drain->due = failing->retry_at;
+		joor_drain_state_set(
+			&drain->state, JOOR_DRAIN_FEED,
+			psprintf("feed \"%s\" fails: %s", failing->name, failing->failure),
+			drain->due);
+	}
+	else
+	{
+		drain->due = DT_NOEND;
+		joor_drain_state_set(&drain->state, JOOR_DRAIN_EMPTY, NULL, 0);
+	}
 }
 
 /* Reads, builds and starts; true: the request is to be sent. */
@@ -287,9 +278,7 @@ prepare_request(JoorDrain *drain)
 		build_body(drain);
 	else
 	{
-		drain->due = DT_NOEND;
-		drain->run = 0;
-		joor_drain_state_set(&drain->state, JOOR_DRAIN_EMPTY, NULL, 0);
+		rest(drain);
 		return false;
 	}
 	return start_request(drain);
@@ -315,6 +304,7 @@ begin_request(JoorDrain *drain)
 	bool			send;
 
 	MemoryContextReset(drain->request);
+	drain->feed_batch = NULL;
 	old = MemoryContextSwitchTo(drain->request);
 	joor_tables_begin(&tables);
 	MemoryContextSwitchTo(drain->request);
@@ -327,6 +317,7 @@ begin_request(JoorDrain *drain)
 	}
 	joor_drain_state_save(&drain->state, drain->serverid);
 	joor_tables_commit(&tables);
+	joor_feed_sources_note(drain->sources);
 	MemoryContextSwitchTo(drain->request);
 	if (send)
 	{

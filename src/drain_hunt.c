@@ -84,7 +84,7 @@ make_suspects(const int64 *hashes, int count, bool paired)
 	return suspects;
 }
 
-/* Adds two halves at the end. */
+/* Adds two halves at the end, or what cannot be halved. */
 static void
 add_halves(JoorDrain *drain, const int64 *hashes, int count)
 {
@@ -92,7 +92,9 @@ add_halves(JoorDrain *drain, const int64 *hashes, int count)
 	JoorHunt	 *hunt = &drain->hunt;
 	int			  half = count / 2;
 
-	hunt->suspects = lappend(hunt->suspects, make_suspects(hashes, half, true));
+	if (half > 0)
+		hunt->suspects =
+			lappend(hunt->suspects, make_suspects(hashes, half, true));
 	hunt->suspects = lappend(hunt->suspects,
 							 make_suspects(hashes + half, count - half, false));
 	MemoryContextSwitchTo(old);
@@ -322,7 +324,7 @@ joor_hunt_refused(JoorDrain *drain, const JoorDelivery *delivery)
 	hunt->probed |= drain->probe;
 	if (hunt->under_way)
 		(void) finish_first(hunt);
-	if (drain->batch.count == 1)
+	if (drain->batch.count == 1 && drain->feed_batch == NULL)
 		accuse(drain, delivery);
 	else
 		add_halves(drain, drain->batch.hashes, drain->batch.count);

@@ -15,6 +15,7 @@
 
 #include "drain.h"
 #include "drain_state.h"
+#include "feed_batch.h"
 #include "joor_api.h"
 #include "queue.h"
 #include "request_log.h"
@@ -39,8 +40,11 @@ struct JoorDrain
 	TimestampTz		  due;
 	JoorQueueScan	  scan;
 	JoorAccount		 *account;
-	bool			  locked; /* we have the account's lock */
-	JoorQueueBatch	  batch;  /* what the request carries */
+	bool			  locked;	  /* we have the account's lock */
+	JoorQueueBatch	  batch;	  /* what the request carries */
+	JoorFeedBatch	 *feed_batch; /* of which feed it is; NULL: of none */
+	List			 *sources;	  /* the account's feeds, JoorFeedSource */
+	bool			  again;	  /* reading has not come to its end */
 	JoorPayload		  payload;
 	JoorCall		  call;
 	JoorHttpTransfer *transfer; /* NULL: nothing is in flight */
@@ -68,6 +72,18 @@ extern void joor_drain_pause_failed(JoorDrain *drain, const char *reason);
 
 /* Most items of a request, as far as is known. */
 extern int joor_drain_batch_limit(const JoorDrain *drain);
+
+/*
+ * Reads the next entries that no hunt holds, or keys of a feed, whichever has
+ * waited longest; false: there are none now.
+ */
+extern bool joor_drain_read_rest(JoorDrain *drain);
+
+/* The feed that is tried again first, of those that fail; NULL: none does. */
+extern const JoorFeedSource *joor_drain_failing_feed(const JoorDrain *drain);
+
+/* Records items that broke a rule, a list as joor_rejection_record() takes. */
+extern void joor_drain_record_invalid(JoorDrain *drain, const char *items);
 
 /* Entries of the batch that break the account's rules become rejections. */
 extern void joor_drain_reject_invalid(JoorDrain *drain);

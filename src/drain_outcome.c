@@ -26,22 +26,35 @@
 
 /* The entries of the request are done: delivered, or rejected for good. */
 static void
-delete_batch(JoorDrain *drain)
+delete_batch(JoorDrain *drain, const JoorDelivery *delivery)
 {
-	joor_queue_delete(drain->serverid, drain->batch.hashes, drain->batch.ids,
-					  drain->batch.count);
+	JoorQueueBatch *batch = &drain->batch;
+	bool		   *rejected;
+	int				i;
+
+	if (drain->feed_batch == NULL)
+	{
+		joor_queue_delete(drain->serverid, batch->hashes, batch->ids,
+						  batch->count);
+		return;
+	}
+	rejected = palloc(sizeof(bool) * (batch->count + 1));
+	for (i = 0; i < batch->count; i++)
+		rejected[i] =
+			!delivery->acknowledged || delivery->status[i] == JOOR_STATUS_FAIL;
+	joor_feed_batch_accept(drain->feed_batch, drain->serverid, rejected);
 }
 
 /* JOOR took the body. */
 static void
-conclude_accepted(JoorDrain *drain)
+conclude_accepted(JoorDrain *drain, const JoorDelivery *delivery)
 {
 	if (drain->probe)
 	{
 		drain->probe = false;
 		return;
 	}
-	delete_batch(drain);
+	delete_batch(drain, delivery);
 	joor_hunt_accepted(drain);
 	drain->failures = 0;
 	if (drain->shrunk)
@@ -58,9 +71,13 @@ static void
 conclude_refused(JoorDrain *drain, const JoorDelivery *delivery)
 {
 	if (drain->probe)
+	{
 		drain->probe = false; /* it is JOOR; what is wrong, bodies will show */
-	else
-		joor_hunt_refused(drain, delivery);
+		return;
+	}
+	if (drain->feed_batch != NULL)
+		joor_feed_batch_hand_over(drain->feed_batch, drain->account);
+	joor_hunt_refused(drain, delivery);
 }
 
 /* The body is too large, or takes too long: smaller ones from now on. */
@@ -107,7 +124,7 @@ joor_drain_conclude(JoorDrain *drain, const JoorDelivery *delivery)
 		joor_drain_state_set(&drain->state, JOOR_DRAIN_CREDITS,
 							 delivery->message, drain->due);
 	else if (delivery->sqlerrcode == 0)
-		conclude_accepted(drain);
+		conclude_accepted(drain, delivery);
 	else if (delivery->outcome != JOOR_REFUSED)
 		conclude_failed(drain, delivery);
 	else if (delivery->too_large)

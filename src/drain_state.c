@@ -22,8 +22,9 @@
 static const char *
 kind_name(JoorDrainKind kind)
 {
-	static const char *const names[] = {
-		"empty", "sending", "spacing", "credits", "push", "failed", "blocked"};
+	static const char *const names[] = {"empty",   "sending", "spacing",
+										"credits", "push",	  "failed",
+										"feed",	   "blocked"};
 
 	return names[kind];
 }

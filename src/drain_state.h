@@ -25,6 +25,7 @@ typedef enum JoorDrainKind
 	JOOR_DRAIN_CREDITS, /* out of credits */
 	JOOR_DRAIN_PUSH,	/* another process sends for the account */
 	JOOR_DRAIN_FAILED,	/* JOOR's or the network's trouble */
+	JOOR_DRAIN_FEED,	/* nothing is left but keys of a feed that fails */
 	JOOR_DRAIN_BLOCKED	/* nothing gets through until someone acts */
 } JoorDrainKind;
 

@@ -182,6 +182,49 @@ joor_feed_open(const char *name)
 	return feed;
 }
 
+JoorFeedName *
+joor_feed_names(Oid serverid, int *count)
+{
+	MemoryContext context = CurrentMemoryContext;
+	JoorArgs	  args = {0};
+	JoorFeedName *names;
+	int			  i;
+
+	joor_args_oid(&args, serverid);
+	joor_tables_execute("SELECT name, failed_at IS NOT NULL"
+						" FROM joor.feed_definition WHERE serverid = $1"
+						" ORDER BY name",
+						&args, SPI_OK_SELECT);
+	*count = (int) SPI_processed;
+	names = palloc(sizeof(JoorFeedName) * (*count + 1));
+	for (i = 0; i < *count; i++)
+	{
+		HeapTuple tuple = SPI_tuptable->vals[i];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+		bool	  isnull;
+
+		names[i].name =
+			MemoryContextStrdup(context, SPI_getvalue(tuple, desc, 1));
+		names[i].failing = DatumGetBool(SPI_getbinval(tuple, desc, 2, &isnull));
+	}
+	return names;
+}
+
+void
+joor_feed_note_failure(const char *name, const char *failure)
+{
+	JoorArgs args = {0};
+
+	joor_args_text(&args, name);
+	joor_args_text(&args, failure);
+	joor_tables_execute(
+		"UPDATE joor.feed_definition SET failure = $2,"
+		"  failed_at = CASE WHEN $2 IS NOT NULL"
+		"   THEN COALESCE(failed_at, pg_catalog.clock_timestamp()) END"
+		" WHERE name = $1",
+		&args, SPI_OK_UPDATE);
+}
+
 void
 joor_feed_adopt(Oid serverid, const char *server)
 {
@@ -274,13 +317,8 @@ key_equality(const JoorFeed *feed)
 	return text;
 }
 
-/*
- * Whether a value of the key's type may have that text.  A watched table may
- * hold the key in a wider integer type than the feed; then the cast of a key
- * must not fail that the feed cannot have.
- */
-static bool
-key_is_possible(const JoorFeed *feed, const char *key)
+bool
+joor_feed_key_is_possible(const JoorFeed *feed, const char *key)
 {
 	char *end;
 	int64 value;
@@ -308,7 +346,7 @@ key_array(const JoorFeed *feed, char *const *keys, int count)
 	appendStringInfoChar(&array, '{');
 	for (i = 0; i < count; i++)
 	{
-		if (!key_is_possible(feed, keys[i]))
+		if (!joor_feed_key_is_possible(feed, keys[i]))
 			continue;
 		appendStringInfoString(&array, array.len > 1 ? ",\"" : "\"");
 		for (character = keys[i]; *character != '\0'; character++)
@@ -358,6 +396,7 @@ joor_feed_enter(const JoorFeed *feed, JoorFeedState *state)
 											SECURITY_LOCAL_USERID_CHANGE |
 											SECURITY_RESTRICTED_OPERATION);
 	state->nest_level = NewGUCNestLevel();
+	joor_tables_reset_planner();
 	for (i = 0; i < lengthof(feed_settings); i++)
 		(void) set_config_option(feed_settings[i].name, feed_settings[i].value,
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,

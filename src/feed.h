@@ -86,6 +86,13 @@ typedef enum JoorFeedPart
 extern char *joor_feed_query(const JoorFeed *feed, JoorFeedPart part,
 							 char *const *keys, int count);
 
+/*
+ * Whether a value of the key's type may have that text.  A watched table may
+ * hold the key in a wider integer type than the feed; then the cast of a key
+ * must not fail that the feed cannot have.
+ */
+extern bool joor_feed_key_is_possible(const JoorFeed *feed, const char *key);
+
 /* What leave gives back. */
 typedef struct JoorFeedState
 {
@@ -101,6 +108,22 @@ typedef struct JoorFeedState
  */
 extern void joor_feed_enter(const JoorFeed *feed, JoorFeedState *state);
 extern void joor_feed_leave(const JoorFeedState *state);
+
+/* A feed of an account, as its worker needs to know it. */
+typedef struct JoorFeedName
+{
+	char *name;
+	bool  failing; /* the definition says so */
+} JoorFeedName;
+
+/* The feeds of a server, in the current memory context.  Tables are open. */
+extern JoorFeedName *joor_feed_names(Oid serverid, int *count);
+
+/*
+ * Writes down that the feed's query fails, or NULL: that it does no longer.
+ * Tables are open.
+ */
+extern void joor_feed_note_failure(const char *name, const char *failure);
 
 /* The name of the view of a feed, palloc'd and not quoted. */
 extern char *joor_feed_view_name(const char *name);

@@ -151,6 +151,14 @@ extern uint32 joor_identity_fields(uint32 present);
 extern bool joor_item_check(JoorItem *item, const JoorItemRules *rules,
 							JoorViolation *violation);
 
+/*
+ * Fills in what is sent of the position of an item that broke a rule, as far
+ * as its position is not what broke it; false: the position is not known.
+ */
+extern bool joor_item_complete_position(JoorItem			*item,
+										const JoorItemRules *rules,
+										const JoorViolation *violation);
+
 /* Whether two texts are the same, byte by byte. */
 extern bool joor_text_equal(const JoorText *a, const JoorText *b);
 

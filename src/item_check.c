@@ -336,3 +336,23 @@ joor_item_check(JoorItem *item, const JoorItemRules *rules,
 			return false;
 	return true;
 }
+
+bool
+joor_item_complete_position(JoorItem *item, const JoorItemRules *rules,
+							const JoorViolation *violation)
+{
+	uint32 identity = joor_identity_fields(item->present);
+	uint32 warehouse = JOOR_FIELD_BIT(JOOR_FIELD_WAREHOUSE);
+
+	if (item->sent != 0)
+		return true;
+	if (identity == 0 ||
+		(violation->field != JOOR_FIELD_NONE &&
+		 (JOOR_FIELD_BIT(violation->field) & JOOR_POSITION_FIELDS) != 0))
+		return false;
+	if ((item->present & warehouse) == 0)
+		item->value[JOOR_FIELD_WAREHOUSE].text = rules->warehouse;
+	item->sent = identity | warehouse |
+				 (item->present & JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY_DATE));
+	return true;
+}

@@ -93,27 +93,6 @@ record_invalid(Push *push)
 	push->invalid.count = 0;
 }
 
-/*
- * Fills in what is sent of an item whose quantity could not be read, so that
- * its rejection is found again when it gets through.
- */
-static void
-complete_position(const JoorAccount *account, JoorItem *item,
-				  const JoorViolation *violation)
-{
-	uint32 identity = joor_identity_fields(item->present);
-	uint32 warehouse = JOOR_FIELD_BIT(JOOR_FIELD_WAREHOUSE);
-
-	if (item->sent != 0 || identity == 0 ||
-		(violation->field != JOOR_FIELD_NONE &&
-		 (JOOR_FIELD_BIT(violation->field) & JOOR_POSITION_FIELDS) != 0))
-		return;
-	if ((item->present & warehouse) == 0)
-		item->value[JOOR_FIELD_WAREHOUSE].text = account->rules.warehouse;
-	item->sent = identity | warehouse |
-				 (item->present & JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY_DATE));
-}
-
 /* Callback of the item list, in report mode: a row that is not valid. */
 static void
 report_invalid(void *arg, JoorItem *item, const JoorViolation *violation)
@@ -124,7 +103,7 @@ report_invalid(void *arg, JoorItem *item, const JoorViolation *violation)
 	initStringInfo(&reason);
 	joor_violation_append(&reason, violation);
 	joor_request_row_put_unsent(push->result, 1, "invalid", 1, reason.data);
-	complete_position(push->account, item, violation);
+	(void) joor_item_complete_position(item, &push->account->rules, violation);
 	joor_item_report_fail(&push->invalid, item, "validation", reason.data);
 	if (push->invalid.list.len > REPORT_SIZE)
 		record_invalid(push);

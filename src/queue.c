@@ -74,30 +74,6 @@ joor_queue_servers(void)
 	return servers;
 }
 
-/*
- * Moves the beginning of a scan on.  first_id: the first entry there is now;
- * 0: none.  last_id: the highest id seen.
- */
-static void
-advance_scan(JoorQueueScan *scan, int64 first_id, int64 last_id)
-{
-	Snapshot snapshot = GetActiveSnapshot();
-	int64	 done = first_id > 0 ? first_id - 1 : PG_INT64_MAX;
-
-	scan->begin = Max(scan->begin, Min(scan->decided, done));
-	if (TransactionIdIsValid(scan->horizon) &&
-		TransactionIdFollowsOrEquals(snapshot->xmin, scan->horizon))
-	{
-		scan->decided = Max(scan->decided, scan->watched);
-		scan->horizon = InvalidTransactionId;
-	}
-	if (!TransactionIdIsValid(scan->horizon) && last_id > scan->decided)
-	{
-		scan->watched = last_id;
-		scan->horizon = snapshot->xmax;
-	}
-}
-
 /* A set of positions, which holds some already. */
 static HTAB *
 make_seen(int max_items, const int64 *held, int nheld)
@@ -165,7 +141,7 @@ walk(Oid serverid, int max_items, HTAB *seen, JoorQueueScan *scan,
 			(count > 0 && entries >= max_items * WALK_PER_POSITION))
 			break;
 	}
-	advance_scan(scan, first_id, last_id);
+	joor_queue_scan_advance(scan, first_id, last_id);
 	return count;
 }
 
@@ -269,6 +245,21 @@ joor_queue_read(Oid serverid, int max_items, const int64 *held, int nheld,
 	hash_destroy(seen);
 	joor_queue_read_positions(serverid, hashes, count, batch);
 	pfree(hashes);
+}
+
+int64
+joor_queue_first(Oid serverid, const JoorQueueScan *scan)
+{
+	JoorArgs args = {0};
+	Datum	 value;
+
+	joor_args_oid(&args, serverid);
+	joor_args_int(&args, scan->begin);
+	joor_tables_execute("SELECT id FROM joor.queue_item"
+						" WHERE serverid = $1 AND id > $2"
+						" ORDER BY serverid, id LIMIT 1",
+						&args, SPI_OK_SELECT);
+	return joor_tables_value(1, &value) ? DatumGetInt64(value) : 0;
 }
 
 void

@@ -24,27 +24,10 @@
 #define JOOR_QUEUE_H
 
 #include "item.h"
+#include "queue_scan.h"
 #include "tables.h"
 
-#include "access/transam.h"
 #include "nodes/pg_list.h"
-
-/*
- * Where a reader of one account's entries begins.  Entries that were consumed
- * stay behind in the table and its indexes as long as any snapshot might see
- * them; a reader that began at the first id each time would walk over all of
- * them.  It may skip the ids up to `begin`, for there is no entry left: all
- * transactions that could have added one have ended, and what they added has
- * been read.
- */
-typedef struct JoorQueueScan
-{
-	int64		  begin;   /* ids up to this one are done */
-	int64		  decided; /* no entry up to this id can turn up any more */
-	int64		  watched; /* becomes decided when ... */
-	TransactionId horizon; /* ... all transactions before this one ended;
-							* invalid: nothing is watched */
-} JoorQueueScan;
 
 /* The entries of a batch, an array for each thing, in the same order. */
 typedef struct JoorQueueBatch
@@ -84,6 +67,9 @@ extern List *joor_queue_servers(void);
 extern void joor_queue_read(Oid serverid, int max_items, const int64 *held,
 							int nheld, JoorQueueScan *scan,
 							JoorQueueBatch *batch);
+
+/* The lowest id of an account's entries; 0: there is none. */
+extern int64 joor_queue_first(Oid serverid, const JoorQueueScan *scan);
 
 /* Reads the latest entries of given positions, by their hashes. */
 extern void joor_queue_read_positions(Oid serverid, const int64 *hashes,

@@ -23,6 +23,7 @@ bool   joor_enabled = true;
 int	   joor_request_retention = 30 * 24 * 60;
 int	   joor_request_max_rows = 100000;
 double joor_overwrite_max_drop = 50;
+int	   joor_feed_timeout = 30000;
 
 void
 joor_settings_init(void)
@@ -45,5 +46,10 @@ joor_settings_init(void)
 		"percent.",
 		"100 permits any overwrite.", &joor_overwrite_max_drop, 50, 0, 100,
 		PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"joor_inventory.feed_timeout",
+		"How long the worker may take to read a part of a feed.",
+		"0 sets no limit.", &joor_feed_timeout, 30000, 0, INT_MAX, PGC_SIGHUP,
+		GUC_UNIT_MS, NULL, NULL, NULL);
 	joor_reserve_guc_prefix("joor_inventory");
 }

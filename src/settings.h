@@ -31,6 +31,10 @@ extern int joor_request_max_rows;
  */
 extern double joor_overwrite_max_drop;
 
+/* joor_inventory.feed_timeout: how long the worker reads a feed, in
+ * milliseconds. */
+extern int joor_feed_timeout;
+
 /* Defines the parameters; called once from _PG_init(). */
 extern void joor_settings_init(void);
 

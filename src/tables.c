@@ -106,6 +106,18 @@ joor_tables_close(JoorTables *tables)
 }
 
 void
+joor_tables_reset_planner(void)
+{
+	Size i;
+
+	for (i = 0; i < lengthof(tables_settings); i++)
+		if (strncmp(tables_settings[i].name, "enable_", 7) == 0)
+			(void) set_config_option(tables_settings[i].name, NULL, PGC_USERSET,
+									 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+									 false);
+}
+
+void
 joor_tables_begin(JoorTables *tables)
 {
 	tables->context = CurrentMemoryContext;

@@ -48,6 +48,12 @@ extern void joor_tables_open(JoorTables *tables);
 extern void joor_tables_close(JoorTables *tables);
 
 /*
+ * Gives the planner back what open() took from it, at the current nest level
+ * of configuration parameters: for queries that are not ours.
+ */
+extern void joor_tables_reset_planner(void);
+
+/*
  * A short transaction of a background process, with the tables open, and with
  * what pg_stat_activity shows of it.  The memory context is the caller's
  * again after the commit.

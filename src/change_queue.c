@@ -1,0 +1,300 @@
+/*-------------------------------------------------------------------------
+ *
+ * change_queue.c
+ *	  Reads and deletes what joor.queue_change holds of a feed.
+ *
+ * Floor 4.
+ *
+ * IDENTIFICATION
+ *	  src/change_queue.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "change_queue.h"
+#include "key_index.h"
+
+/* Rows that are read at a time, and that changes have at most. */
+#define CHUNK 500
+#define ROWS_MAX 100000
+
+int64
+joor_changes_first(const char *feed, const JoorQueueScan *scan)
+{
+	JoorArgs args = {0};
+	Datum	 value;
+
+	joor_args_text(&args, feed);
+	joor_args_int(&args, scan->begin);
+	joor_tables_execute("SELECT id FROM joor.queue_change"
+						" WHERE feed = $1 AND id > $2"
+						" ORDER BY feed, id, part LIMIT 1",
+						&args, SPI_OK_SELECT);
+	return joor_tables_value(1, &value) ? DatumGetInt64(value) : 0;
+}
+
+/*
+ * Reading.
+ */
+
+/* What a walk over the rows has gathered. */
+typedef struct Walk
+{
+	JoorChanges	 *changes;
+	int			  max_keys;
+	int			  allocated; /* rows */
+	JoorKeyIndex *index;
+	MemoryContext context;	/* of the result */
+	int64		  first_id; /* of all rows; 0: there are none */
+	bool		  ended;
+} Walk;
+
+/* Takes up the keys of a row as far as there is room. */
+static void
+take_keys(Walk *walk, JoorChangeRow *row, Datum array)
+{
+	JoorChanges *changes = walk->changes;
+	Datum		*keys;
+	int			 nkeys;
+	int			 i;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+					  TYPALIGN_INT, &keys, NULL, &nkeys);
+	row->first_key = INT_MAX;
+	row->last_key = -1;
+	for (i = 0; i < nkeys; i++)
+	{
+		char *key = TextDatumGetCString(keys[i]);
+		int	  number = joor_key_index_find(walk->index, key);
+
+		if (number < 0 && changes->nkeys == walk->max_keys)
+		{
+			row->last_key = INT_MAX;
+			walk->ended = true;
+			return;
+		}
+		if (number < 0)
+		{
+			number = joor_key_index_add(walk->index, key, changes->nkeys);
+			changes->keys[changes->nkeys++] = key;
+		}
+		else
+			pfree(key);
+		row->first_key = Min(row->first_key, number);
+		row->last_key = Max(row->last_key, number);
+	}
+}
+
+/* Takes up a row; false: it has to wait. */
+static bool
+take_row(Walk *walk, HeapTuple tuple, TupleDesc desc)
+{
+	JoorChanges	 *changes = walk->changes;
+	JoorChangeRow row = {0};
+	bool		  isnull;
+	Datum		  keys;
+
+	row.id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+	row.part = DatumGetInt32(SPI_getbinval(tuple, desc, 2, &isnull));
+	keys = SPI_getbinval(tuple, desc, 3, &isnull);
+	if (isnull && changes->nrows > 0)
+		return false;
+	changes->everything = isnull;
+	walk->ended = isnull;
+	if (!isnull)
+		take_keys(walk, &row, keys);
+	if (row.last_key == INT_MAX && row.first_key == INT_MAX)
+		return false; /* no room for any of its keys */
+	if (changes->nrows == walk->allocated)
+	{
+		walk->allocated *= 2;
+		changes->rows =
+			repalloc(changes->rows, sizeof(JoorChangeRow) * walk->allocated);
+	}
+	changes->rows[changes->nrows++] = row;
+	return true;
+}
+
+/* Reads the rows after one, and takes them up. */
+static void
+read_chunk(Walk *walk, const char *feed, int64 *last_id, int *last_part)
+{
+	JoorArgs args = {0};
+	uint64	 i;
+
+	joor_args_text(&args, feed);
+	joor_args_int(&args, *last_id);
+	joor_args_int(&args, *last_part);
+	joor_args_int(&args, CHUNK);
+	joor_tables_execute("SELECT id, part, keys FROM joor.queue_change"
+						" WHERE feed = $1 AND (id, part) > ($2, $3::integer)"
+						" ORDER BY feed, id, part LIMIT $4",
+						&args, SPI_OK_SELECT);
+	MemoryContextSwitchTo(walk->context);
+	for (i = 0; i < SPI_processed && !walk->ended; i++)
+	{
+		HeapTuple tuple = SPI_tuptable->vals[i];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+		bool	  isnull;
+
+		if (walk->first_id == 0)
+			walk->first_id =
+				DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+		if (!take_row(walk, tuple, desc))
+			walk->ended = true;
+		else
+		{
+			*last_id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+			*last_part = DatumGetInt32(SPI_getbinval(tuple, desc, 2, &isnull));
+		}
+	}
+	if (SPI_processed < CHUNK || walk->changes->nrows >= ROWS_MAX)
+		walk->ended = true;
+	SPI_freetuptable(SPI_tuptable);
+}
+
+void
+joor_changes_read(const char *feed, int max_keys, JoorQueueScan *scan,
+				  JoorChanges *changes)
+{
+	Walk  walk = {0};
+	int64 last_id = scan->begin;
+	int	  last_part = INT_MAX;
+
+	MemSet(changes, 0, sizeof(*changes));
+	walk.changes = changes;
+	walk.max_keys = max_keys;
+	walk.context = CurrentMemoryContext;
+	walk.index = joor_key_index_create(max_keys);
+	walk.allocated = 64;
+	changes->keys = palloc(sizeof(char *) * max_keys);
+	changes->rows = palloc(sizeof(JoorChangeRow) * walk.allocated);
+	while (!walk.ended)
+		read_chunk(&walk, feed, &last_id, &last_part);
+	joor_queue_scan_advance(scan, walk.first_id, last_id);
+}
+
+/*
+ * Deleting.
+ */
+
+/* Array parameters of the ids and parts of some rows. */
+static void
+add_rows(JoorArgs *args, const JoorChangeRow *const *rows, int count)
+{
+	Datum *ids = palloc(sizeof(Datum) * (count + 1));
+	Datum *parts = palloc(sizeof(Datum) * (count + 1));
+	int	   i;
+
+	for (i = 0; i < count; i++)
+	{
+		ids[i] = Int64GetDatum(rows[i]->id);
+		parts[i] = Int32GetDatum(rows[i]->part);
+	}
+	joor_args_datum(
+		args, INT8ARRAYOID,
+		PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64),
+										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
+	joor_args_datum(
+		args, INT4ARRAYOID,
+		PointerGetDatum(construct_array(parts, count, INT4OID, sizeof(int32),
+										true, TYPALIGN_INT)));
+}
+
+/* The rows of these ids and parts, $2 and $3. */
+#define ROWS_FOUND                                                   \
+	"SELECT q.ctid FROM ROWS FROM (pg_catalog.unnest($2::bigint[])," \
+	"  pg_catalog.unnest($3::integer[])) AS d(id, part)"             \
+	" CROSS JOIN LATERAL (SELECT e.ctid FROM joor.queue_change e"    \
+	"  WHERE e.feed = $1 AND e.id = d.id AND e.part = d.part"        \
+	"  ORDER BY e.feed, e.id, e.part OFFSET 0) q"
+
+static void
+delete_rows(const char *feed, const JoorChangeRow *const *rows, int count)
+{
+	JoorArgs args = {0};
+
+	if (count == 0)
+		return;
+	joor_args_text(&args, feed);
+	add_rows(&args, rows, count);
+	joor_tables_execute("DELETE FROM joor.queue_change"
+						" WHERE ctid = ANY (ARRAY(" ROWS_FOUND "))",
+						&args, SPI_OK_DELETE);
+}
+
+/* Takes keys out of rows that have others, too. */
+static void
+shorten_rows(const char *feed, const JoorChangeRow *const *rows, int count,
+			 char *const *keys, int nkeys)
+{
+	JoorArgs args = {0};
+	Datum	*datums = palloc(sizeof(Datum) * (nkeys + 1));
+	int		 i;
+
+	if (count == 0)
+		return;
+	for (i = 0; i < nkeys; i++)
+		datums[i] = CStringGetTextDatum(keys[i]);
+	joor_args_text(&args, feed);
+	add_rows(&args, rows, count);
+	joor_args_datum(&args, TEXTARRAYOID,
+					PointerGetDatum(construct_array(datums, nkeys, TEXTOID, -1,
+													false, TYPALIGN_INT)));
+	joor_tables_execute(
+		"UPDATE joor.queue_change c SET keys = ARRAY("
+		" SELECT k.key FROM pg_catalog.unnest(c.keys) WITH ORDINALITY AS k(key, n)"
+		" WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest($4::text[]) AS d(key)"
+		"  WHERE d.key = k.key) ORDER BY k.n)"
+		" WHERE c.ctid = ANY (ARRAY(" ROWS_FOUND "))",
+		&args, SPI_OK_UPDATE);
+}
+
+void
+joor_changes_delete(const char *feed, const JoorChanges *changes, int done)
+{
+	const JoorChangeRow **whole =
+		palloc(sizeof(JoorChangeRow *) * (changes->nrows + 1));
+	const JoorChangeRow **partly =
+		palloc(sizeof(JoorChangeRow *) * (changes->nrows + 1));
+	int nwhole = 0;
+	int npartly = 0;
+	int i;
+
+	for (i = 0; i < changes->nrows; i++)
+	{
+		const JoorChangeRow *row = &changes->rows[i];
+
+		if (changes->everything || row->last_key < done)
+			whole[nwhole++] = row;
+		else if (row->first_key < done)
+			partly[npartly++] = row;
+	}
+	delete_rows(feed, whole, nwhole);
+	shorten_rows(feed, partly, npartly, changes->keys, done);
+	pfree(whole);
+	pfree(partly);
+}
+
+void
+joor_changes_put(const char *feed, const JoorChangeRow *row, int part,
+				 Datum keys)
+{
+	JoorArgs args = {0};
+
+	joor_args_text(&args, feed);
+	joor_args_int(&args, row->id);
+	joor_args_int(&args, row->part);
+	joor_args_int(&args, part);
+	joor_args_datum(&args, TEXTARRAYOID, keys);
+	joor_tables_execute(
+		"INSERT INTO joor.queue_change (feed, id, part, queued_at, xid, keys)"
+		" SELECT feed, id, $4, queued_at, xid, $5 FROM joor.queue_change"
+		" WHERE feed = $1 AND id = $2 AND part = $3",
+		&args, SPI_OK_INSERT);
+}

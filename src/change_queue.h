@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * change_queue.h
+ *	  Reads and deletes what joor.queue_change holds of a feed.
+ *
+ * Words: changes are the rows that a reader took up, and their distinct keys,
+ * numbered in the order in which they wait.  A key is done when what the feed
+ * says of it has been acknowledged by JOOR; rows whose keys are all done leave
+ * the queue.  Rows that came later, also for the same keys, are not touched.
+ *
+ * All functions are called with joor_tables_open().
+ *
+ * Floor 4: the SQL text of joor.queue_change stands here.
+ *
+ * IDENTIFICATION
+ *	  src/change_queue.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef JOOR_CHANGE_QUEUE_H
+#define JOOR_CHANGE_QUEUE_H
+
+#include "queue_scan.h"
+#include "tables.h"
+
+typedef struct JoorChangeRow
+{
+	int64 id;
+	int	  part;
+	int	  first_key; /* lowest number of its keys */
+	int	  last_key;	 /* highest; INT_MAX: there are keys that were not taken */
+} JoorChangeRow;
+
+typedef struct JoorChanges
+{
+	bool		   everything; /* may have changed; it is the only row */
+	char		 **keys;	   /* texts in the server's encoding */
+	int			   nkeys;
+	JoorChangeRow *rows;
+	int			   nrows;
+} JoorChanges;
+
+/* The lowest id that waits; 0: nothing does. */
+extern int64 joor_changes_first(const char *feed, const JoorQueueScan *scan);
+
+/*
+ * Takes up at most max_keys keys, those that have waited longest first, and
+ * all rows met on the way.  An entry that says everything is taken up alone.
+ * Allocated in the current memory context.
+ */
+extern void joor_changes_read(const char *feed, int max_keys,
+							  JoorQueueScan *scan, JoorChanges *changes);
+
+/* The first `done` keys are done. */
+extern void joor_changes_delete(const char *feed, const JoorChanges *changes,
+								int done);
+
+/*
+ * Adds a row of keys, a text array, to the entry of a row; parts are numbered
+ * from 1.  So an entry of everything becomes one of many keys, and keeps its
+ * place.
+ */
+extern void joor_changes_put(const char *feed, const JoorChangeRow *row,
+							 int part, Datum keys);
+
+#endif /* JOOR_CHANGE_QUEUE_H */

@@ -1,0 +1,391 @@
+/*-------------------------------------------------------------------------
+ *
+ * feed_batch.c
+ *	  What a feed has to say of its changed keys, as the items of a request.
+ *
+ * Floor 5.
+ *
+ * IDENTIFICATION
+ *	  src/feed_batch.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timeout.h"
+
+#include "feed_batch.h"
+#include "feed_evaluation.h"
+#include "published.h"
+#include "queue.h"
+#include "settings.h"
+
+/* The pause after a failure, in milliseconds; doubled each time up to MAX. */
+#define PAUSE_FAILED 5000
+#define PAUSE_FAILED_MAX 300000
+
+/* Keys that are looked up for each item that fits, at most. */
+#define KEYS_PER_ITEM_MAX 20
+
+/*
+ * Sources.
+ */
+
+static JoorFeedSource *
+make_source(const JoorFeedName *feed)
+{
+	MemoryContext	context = AllocSetContextCreate(CurrentMemoryContext,
+													"joor_inventory feed source",
+													ALLOCSET_SMALL_SIZES);
+	JoorFeedSource *source =
+		MemoryContextAllocZero(context, sizeof(JoorFeedSource));
+
+	source->context = context;
+	source->name = MemoryContextStrdup(context, feed->name);
+	source->part_context = AllocSetContextCreate(
+		context, "joor_inventory feed part", ALLOCSET_SMALL_SIZES);
+	source->items_per_key = 1;
+	source->noted = !feed->failing;
+	return source;
+}
+
+static JoorFeedSource *
+find_source(List *sources, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, sources)
+		if (strcmp(((JoorFeedSource *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	return NULL;
+}
+
+List *
+joor_feed_sources(List *sources, Oid serverid)
+{
+	int			  count;
+	JoorFeedName *names = joor_feed_names(serverid, &count);
+	ListCell	 *cell;
+	int			  i;
+
+	foreach (cell, sources)
+		((JoorFeedSource *) lfirst(cell))->seen = false;
+	for (i = 0; i < count; i++)
+	{
+		JoorFeedSource *source = find_source(sources, names[i].name);
+
+		if (source == NULL)
+		{
+			source = make_source(&names[i]);
+			sources = lappend(sources, source);
+		}
+		source->seen = true;
+	}
+	foreach (cell, sources)
+	{
+		JoorFeedSource *source = lfirst(cell);
+
+		if (source->seen)
+			continue;
+		sources = foreach_delete_current(sources, cell);
+		MemoryContextDelete(source->context);
+	}
+	return sources;
+}
+
+void
+joor_feed_sources_note(List *sources)
+{
+	ListCell *cell;
+
+	foreach (cell, sources)
+	{
+		JoorFeedSource *source = lfirst(cell);
+		JoorTables		tables;
+
+		if (source->noted)
+			continue;
+		joor_tables_begin(&tables);
+		joor_feed_note_failure(source->name, source->failure);
+		joor_tables_commit(&tables);
+		source->noted = true;
+	}
+}
+
+/* The feed could be read, whatever was before. */
+static void
+note_success(JoorFeedSource *source)
+{
+	source->failures = 0;
+	source->retry_at = 0;
+	if (source->failure == NULL)
+		return;
+	pfree(source->failure);
+	source->failure = NULL;
+	source->noted = false;
+}
+
+static void
+note_failure(JoorFeedSource *source, const char *message)
+{
+	long pause = PAUSE_FAILED << Min(source->failures, 10);
+
+	source->failures++;
+	source->retry_at = TimestampTzPlusMilliseconds(
+		GetCurrentTimestamp(), Min(pause, PAUSE_FAILED_MAX));
+	source->noted =
+		source->failure != NULL && strcmp(source->failure, message) == 0;
+	source->failure = MemoryContextStrdup(source->context, message);
+}
+
+/*
+ * A key that goes out in parts.
+ */
+
+static void
+forget_part(JoorFeedSource *source)
+{
+	MemoryContextReset(source->part_context);
+	MemSet(&source->part, 0, sizeof(source->part));
+}
+
+/* Keeps the changes of a batch whose first key is not done yet. */
+static void
+keep_part(JoorFeedSource *source, const JoorFeedBatch *batch)
+{
+	MemoryContext old = MemoryContextSwitchTo(source->part_context);
+	int64		  hash = batch->hashes[batch->count - 1];
+	JoorChanges	 *part = &source->part;
+
+	if (part->nkeys == 0)
+	{
+		*part = batch->changes;
+		part->nkeys = 1;
+		part->keys = palloc(sizeof(char *));
+		part->keys[0] = pstrdup(batch->changes.keys[0]);
+		part->rows = palloc(sizeof(JoorChangeRow) * part->nrows);
+		memcpy(part->rows, batch->changes.rows,
+			   sizeof(JoorChangeRow) * part->nrows);
+	}
+	source->part_hash = hash;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Reading.
+ */
+
+/* How many keys to look up so that their items fill a request. */
+static int
+keys_wanted(const JoorFeedSource *source, int limit)
+{
+	double keys = limit / Max(source->items_per_key, 0.001);
+
+	return (int) Min(Max(keys, 1), (double) limit * KEYS_PER_ITEM_MAX);
+}
+
+/* Learns how many items a key has, for the next batch. */
+static void
+learn_ratio(JoorFeedSource *source, const JoorFeedBatch *batch)
+{
+	double ratio = (double) batch->count / Max(batch->done, 1);
+
+	source->items_per_key = (source->items_per_key + ratio) / 2;
+}
+
+static JoorFeedResult
+read_keys(JoorFeedSource *source, const JoorAccount *account, int limit,
+		  JoorFeedBatch *batch)
+{
+	JoorFeedQuestion question = {0};
+
+	batch->snapshot = joor_queue_snapshot();
+	question.feed = joor_feed_open(source->name);
+	question.rules = &account->rules;
+	question.serverid = account->serverid;
+	question.limit = limit;
+	question.nkeys = batch->changes.nkeys;
+	question.after = source->part.nkeys > 0;
+	question.hash = source->part_hash;
+	question.part =
+		source->known_keys > 0 && question.nkeys * 2 >= source->known_keys
+			? JOOR_FEED_ALL_BY_KEY
+			: JOOR_FEED_BY_KEY;
+	joor_feed_evaluate(&question, batch);
+	learn_ratio(source, batch);
+	if (batch->count > 0)
+		return JOOR_FEED_ITEMS;
+	joor_changes_delete(source->name, &batch->changes, batch->done);
+	forget_part(source);
+	return JOOR_FEED_AGAIN;
+}
+
+static JoorFeedResult
+read_everything(JoorFeedSource *source, const JoorAccount *account,
+				JoorFeedBatch *batch)
+{
+	source->known_keys =
+		joor_feed_expand(joor_feed_open(source->name), account->serverid,
+						 &batch->changes.rows[0]);
+	joor_changes_delete(source->name, &batch->changes, 0);
+	return JOOR_FEED_AGAIN;
+}
+
+static JoorFeedResult
+read_batch(JoorFeedSource *source, const JoorAccount *account, int limit,
+		   JoorFeedBatch *batch)
+{
+	if (source->part.nkeys > 0)
+		batch->changes = source->part;
+	else
+		joor_changes_read(source->name, keys_wanted(source, limit),
+						  &source->scan, &batch->changes);
+	if (batch->changes.nrows == 0)
+		return JOOR_FEED_NOTHING;
+	if (batch->changes.everything)
+		return read_everything(source, account, batch);
+	return read_keys(source, account, limit, batch);
+}
+
+/* Whether an error is of the feed's own making: no cancel, no shutdown. */
+static bool
+is_of_feed(const ErrorData *error, bool timed_out)
+{
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		return timed_out;
+	return ERRCODE_TO_CATEGORY(error->sqlerrcode) !=
+		   ERRCODE_OPERATOR_INTERVENTION;
+}
+
+/* What an error said, in one line. */
+static char *
+error_text(const ErrorData *error)
+{
+	return error->detail != NULL
+			   ? psprintf("%s (%s)", error->message, error->detail)
+			   : pstrdup(error->message);
+}
+
+/* The subtransaction has failed: ends it, and remembers why. */
+static void
+catch_failure(JoorFeedSource *source, MemoryContext context,
+			  ResourceOwner owner, bool timed_out)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (!is_of_feed(error, timed_out))
+		ReThrowError(error);
+	note_failure(source, error_text(error));
+	FreeErrorData(error);
+}
+
+JoorFeedResult
+joor_feed_batch_read(JoorFeedSource *source, const JoorAccount *account,
+					 int limit, JoorFeedBatch *batch)
+{
+	MemoryContext			context = CurrentMemoryContext;
+	ResourceOwner			owner = CurrentResourceOwner;
+	TimestampTz				begun = GetCurrentTimestamp();
+	volatile JoorFeedResult result = JOOR_FEED_NOTHING;
+
+	MemSet(batch, 0, sizeof(*batch));
+	batch->source = source;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		if (joor_feed_timeout > 0)
+			enable_timeout_after(STATEMENT_TIMEOUT, joor_feed_timeout);
+		result = read_batch(source, account, limit, batch);
+		disable_timeout(STATEMENT_TIMEOUT, false);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (result != JOOR_FEED_NOTHING)
+			note_success(source);
+	}
+	PG_CATCH();
+	{
+		disable_timeout(STATEMENT_TIMEOUT, false);
+		catch_failure(source, context, owner,
+					  joor_feed_timeout > 0 &&
+						  TimestampDifferenceExceeds(
+							  begun, GetCurrentTimestamp(), joor_feed_timeout));
+		result = JOOR_FEED_NOTHING;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+int
+joor_feed_batch_fit(JoorFeedBatch *batch, int count)
+{
+	int whole = count;
+
+	if (count >= batch->count)
+		return batch->count;
+	batch->done = batch->keys[count];
+	while (whole > 0 && batch->keys[whole - 1] == batch->done)
+		whole--;
+	batch->unfinished = whole == 0;
+	batch->count = batch->unfinished ? count : whole;
+	return batch->count;
+}
+
+/*
+ * Outcomes.
+ */
+
+/* The keys are done, or a part of the first one is. */
+static void
+finish_keys(JoorFeedBatch *batch)
+{
+	JoorFeedSource *source = batch->source;
+
+	if (batch->unfinished)
+	{
+		keep_part(source, batch);
+		return;
+	}
+	joor_changes_delete(source->name, &batch->changes, batch->done);
+	forget_part(source);
+}
+
+void
+joor_feed_batch_accept(JoorFeedBatch *batch, Oid serverid, const bool *rejected)
+{
+	int64 *hashes = palloc(sizeof(int64) * (batch->count + 1));
+	int	   count = 0;
+	int	   i;
+
+	for (i = 0; i < batch->count; i++)
+		if (batch->gone[i] && !rejected[i])
+			hashes[count++] = batch->hashes[i];
+	joor_published_detach(serverid, hashes, count);
+	joor_queue_supersede(serverid, batch->hashes, batch->count,
+						 batch->snapshot);
+	finish_keys(batch);
+	pfree(hashes);
+}
+
+void
+joor_feed_batch_hand_over(JoorFeedBatch *batch, const JoorAccount *account)
+{
+	JoorQueueWriter *writer = joor_queue_begin(
+		account->serverid, account->server, account->dec_pending);
+	int i;
+
+	for (i = 0; i < batch->count; i++)
+		joor_queue_add(writer, &batch->items[i]);
+	joor_queue_end(writer);
+	finish_keys(batch);
+}
