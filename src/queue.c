@@ -1,13 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * queue.c
- *	  joor.queue_item: reading and deleting entries.
+ *	  joor.queue_item: reading and deleting entries; who has any.
  *
  * A batch is found in two steps.  Walking the entries of an account in the
  * order of their ids gives the positions that have waited longest; then the
  * latest entry of each of them is looked up by the position's hash, so that a
  * quantity that is outdated already is not sent.  Both go by an index and
  * cost what the batch costs, however long the queue is.
+ *
+ * What concerns an account as a whole also counts the entries of its feeds, in
+ * joor.queue_change.
  *
  * Floor 4: the SQL text of joor.queue_item stands here.
  *
@@ -59,7 +62,11 @@ joor_queue_servers(void)
 						"  WHERE q.serverid < s.serverid"
 						"  ORDER BY q.serverid DESC, q.id DESC LIMIT 1)"
 						" FROM s WHERE s.serverid IS NOT NULL)"
-						" SELECT serverid FROM s WHERE serverid IS NOT NULL",
+						" SELECT serverid FROM s WHERE serverid IS NOT NULL"
+						" UNION SELECT f.serverid FROM joor.feed_definition f"
+						" CROSS JOIN LATERAL (SELECT FROM joor.queue_change c"
+						"  WHERE c.feed = f.name"
+						"  ORDER BY c.feed DESC, c.id DESC LIMIT 1) q",
 						&args, SPI_OK_SELECT);
 	context = MemoryContextSwitchTo(TopTransactionContext);
 	for (i = 0; i < SPI_processed; i++)
@@ -346,9 +353,14 @@ joor_queue_has(Oid serverid, int64 last_id)
 
 	joor_args_oid(&args, serverid);
 	joor_args_int(&args, last_id);
-	joor_tables_execute("SELECT 1 FROM joor.queue_item WHERE serverid = $1"
-						" AND id <= $2"
-						" ORDER BY serverid DESC, id DESC LIMIT 1",
+	joor_tables_execute("(SELECT 1 FROM joor.queue_item WHERE serverid = $1"
+						"  AND id <= $2"
+						"  ORDER BY serverid DESC, id DESC LIMIT 1)"
+						" UNION ALL SELECT 1 FROM joor.feed_definition f"
+						" CROSS JOIN LATERAL (SELECT FROM joor.queue_change c"
+						"  WHERE c.feed = f.name AND c.id <= $2"
+						"  ORDER BY c.feed DESC, c.id DESC LIMIT 1) q"
+						" WHERE f.serverid = $1 LIMIT 1",
 						&args, SPI_OK_SELECT);
 	return SPI_processed > 0;
 }
@@ -367,5 +379,17 @@ joor_queue_adopt(Oid serverid, const char *server)
 	joor_tables_execute("UPDATE joor.queue_item SET serverid = $1,"
 						"  xid = pg_catalog.pg_current_xact_id()"
 						" WHERE server = $2",
+						&args, SPI_OK_UPDATE);
+	joor_tables_execute("UPDATE joor.feed_definition SET serverid = 0"
+						" WHERE serverid = $1 AND server <> $2",
+						&args, SPI_OK_UPDATE);
+	joor_tables_execute("UPDATE joor.feed_definition SET serverid = $1"
+						" WHERE server = $2",
+						&args, SPI_OK_UPDATE);
+	joor_tables_execute("UPDATE joor.queue_change c"
+						" SET xid = pg_catalog.pg_current_xact_id()"
+						" FROM joor.feed_definition f"
+						" WHERE f.serverid = $1 AND f.server = $2"
+						"  AND c.feed = f.name",
 						&args, SPI_OK_UPDATE);
 }

@@ -54,8 +54,10 @@ extern void joor_queue_end(JoorQueueWriter *writer);
  * All below are called with joor_tables_open().
  */
 
-/* Servers that have entries, a list of Oid that lives as long as the
- * transaction. */
+/*
+ * Servers that have entries, or whose feeds have, a list of Oid that lives as
+ * long as the transaction.
+ */
 extern List *joor_queue_servers(void);
 
 /*
@@ -101,12 +103,12 @@ extern char *joor_queue_snapshot(void);
 /* Highest id that was given out so far; 0: none.  Opens the tables itself. */
 extern int64 joor_queue_last_id(void);
 
-/* Whether an account has entries up to an id. */
+/* Whether an account, or one of its feeds, has entries up to an id. */
 extern bool joor_queue_has(Oid serverid, int64 last_id);
 
 /*
- * After a dump was restored, or a server made anew: entries are those of the
- * server whose name they carry.  Called when an account is activated in a
+ * After a dump was restored, or a server made anew: entries and feeds are
+ * those of the server whose name they carry.  Called when an account is activated in a
  * database where it was not.
  */
 extern void joor_queue_adopt(Oid serverid, const char *server);

@@ -248,20 +248,29 @@ joor_wake_register_worker(Oid database, BackgroundWorkerHandle **handle)
 	return RegisterDynamicBackgroundWorker(&worker, handle);
 }
 
-/* Notes that a database wants a worker, and tells who can see to it. */
+/*
+ * Notes that a database wants a worker, and tells who can see to it.  again:
+ * even if that has been told already, and not acknowledged yet.  A commit need
+ * not tell again: who acknowledges looks after that, and so sees it.
+ */
 static bool
-announce(Oid database)
+announce(Oid database, bool again)
 {
 	WakeSlot *slot;
+	bool	  tell = true;
 	int		  pid;
 
 	SpinLockAcquire(&shared->mutex);
 	slot = find_slot(database, true);
 	if (slot != NULL)
+	{
+		tell = again || !slot->wanted;
 		slot->wanted = true;
+	}
 	pid = slot != NULL && slot->pid != 0 ? slot->pid : shared->launcher;
 	SpinLockRelease(&shared->mutex);
-	set_latch_of(pid);
+	if (tell)
+		set_latch_of(pid);
 	return slot != NULL;
 }
 
@@ -296,7 +305,7 @@ joor_wake_start_worker(void)
 	if (shared != NULL)
 	{
 		set_held(false);
-		return announce(MyDatabaseId);
+		return announce(MyDatabaseId, true);
 	}
 	return joor_wake_worker_pid() != 0 ||
 		   joor_wake_register_worker(MyDatabaseId, &handle);
@@ -313,7 +322,7 @@ wake_committed(void)
 	BackgroundWorkerHandle *handle;
 
 	if (shared != NULL)
-		(void) announce(MyDatabaseId);
+		(void) announce(MyDatabaseId, false);
 	else if (found_pid == 0 || kill(found_pid, SIGUSR1) != 0)
 		(void) joor_wake_register_worker(MyDatabaseId, &handle);
 }
@@ -451,6 +460,21 @@ joor_wake_acknowledge(void)
 		announced = slot->wanted;
 		slot->wanted = false;
 	}
+	SpinLockRelease(&shared->mutex);
+	return announced;
+}
+
+bool
+joor_wake_is_announced(void)
+{
+	WakeSlot *slot;
+	bool	  announced;
+
+	if (shared == NULL)
+		return false;
+	SpinLockAcquire(&shared->mutex);
+	slot = find_slot(MyDatabaseId, false);
+	announced = slot != NULL && slot->wanted;
 	SpinLockRelease(&shared->mutex);
 	return announced;
 }

@@ -7,7 +7,8 @@
  * starts workers.  A database that has work and no worker wants one.
  *
  * With the library preloaded, shared memory holds the launcher and a slot for
- * each database; a commit sets the latch of the worker, or of the launcher.
+ * each database; a commit sets the latch of the worker, or of the launcher,
+ * unless an earlier commit did so and the worker has not looked since.
  * Without it, a commit signals the worker whose PID was looked up, or starts
  * one; a lock then keeps the worker from leaving between the two.
  *
@@ -74,6 +75,9 @@ extern void joor_wake_stay(void);
  * there were any, as far as shared memory tells.
  */
 extern bool joor_wake_acknowledge(void);
+
+/* Whether there is an announcement to acknowledge; likewise. */
+extern bool joor_wake_is_announced(void);
 
 /*
  * The launcher's side: announces itself, and goes through the databases that

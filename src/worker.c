@@ -53,6 +53,14 @@
 /* Longest sleep, in milliseconds. */
 #define LONGEST_SLEEP 60000
 
+/*
+ * While announcements keep coming, a look at the queue is followed by a pause,
+ * in milliseconds: so many times what the look took, within bounds.
+ */
+#define LOOK_PAUSE_MIN 10
+#define LOOK_PAUSE_MAX 100
+#define LOOK_PAUSE_TIMES 20
+
 static uint32 idle_wait_event = 0;
 static uint32 answer_wait_event = 0;
 
@@ -72,6 +80,10 @@ static bool woken = false;
 
 /* There may be new entries: the queue has to be looked at. */
 static bool look = true;
+
+/* When the last look ended, and the pause after it in milliseconds. */
+static instr_time looked_at;
+static double	  look_pause = 0;
 
 static bool
 extension_is_there(void)
@@ -165,6 +177,57 @@ find_work(bool blocked)
 	return joor_enabled && has_due_drain();
 }
 
+/* Milliseconds since a moment. */
+static double
+elapsed_since(instr_time moment)
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, moment);
+	return INSTR_TIME_GET_MILLISEC(now);
+}
+
+/*
+ * Looks around unless the last look was just now: is the extension still
+ * there, has anything been announced, where is work?  Ends the process when
+ * the extension is gone.
+ */
+static void
+look_around(void)
+{
+	instr_time began;
+
+	if (elapsed_since(looked_at) < look_pause)
+		return;
+	woken |= joor_wake_acknowledge();
+	look |= woken;
+	if (extension_is_gone() && (!joor_wake_is_preloaded() || joor_wake_leave()))
+		proc_exit(0);
+	if (!look)
+		return;
+	if (woken)
+		idle_since = GetCurrentTimestamp();
+	INSTR_TIME_SET_CURRENT(began);
+	(void) find_work(woken);
+	look = woken = false;
+	look_pause =
+		Min(Max(elapsed_since(began) * LOOK_PAUSE_TIMES, LOOK_PAUSE_MIN),
+			LOOK_PAUSE_MAX);
+	INSTR_TIME_SET_CURRENT(looked_at);
+}
+
+/* Milliseconds until the next look is due; -1: nothing asks for one. */
+static long
+next_look(void)
+{
+	double rest = look_pause - elapsed_since(looked_at);
+
+	if (!look && !joor_wake_is_announced())
+		return -1;
+	return rest > 0 ? (long) rest + 1 : 0;
+}
+
 /* Steps the drains that are due; when the next one is. */
 static TimestampTz
 step_drains(bool *in_flight)
@@ -230,31 +293,37 @@ maybe_leave(void)
 /*
  * Sleeps until a drain is due, a request is answered or somebody has announced
  * something.  With requests in flight only shared memory tells the latter;
- * without it, it may be so.
+ * without it, it may be so.  Who waits to look again after a pause need not be
+ * told by the latch.
  */
 static void
 sleep_until(TimestampTz next, bool in_flight)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	long		rest = next_look();
 	long		wait = LONGEST_SLEEP;
-	int			events;
+	int			events = WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
 
 	if (next != DT_NOEND)
 		wait = Min(wait, TimestampDifferenceMilliseconds(now, next));
 	else if (!in_flight)
 		wait = LINGER + 1;
+	if (rest >= 0)
+		wait = Min(wait, rest);
 	if (in_flight)
 	{
 		joor_http_wait(
 			wait, joor_wait_event(&answer_wait_event, "JoorInventoryAnswer"));
-		woken = look = !joor_wake_is_preloaded();
+		if (!joor_wake_is_preloaded())
+			woken = look = true;
 		return;
 	}
-	events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					   wait,
-					   joor_wait_event(&idle_wait_event, "JoorInventoryQueue"));
+	if (rest < 0)
+		events |= WL_LATCH_SET;
+	(void) WaitLatch(MyLatch, events, wait,
+					 joor_wait_event(&idle_wait_event, "JoorInventoryQueue"));
+	woken |= MyLatch->is_set;
 	ResetLatch(MyLatch);
-	woken = (events & WL_LATCH_SET) != 0;
 	look = true;
 }
 
@@ -271,12 +340,7 @@ turn(void)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 	}
-	woken |= joor_wake_acknowledge();
-	look |= woken;
-	if (extension_is_gone() && (!joor_wake_is_preloaded() || joor_wake_leave()))
-		proc_exit(0);
-	if (look)
-		(void) find_work(woken);
+	look_around();
 	next = step_drains(&in_flight);
 	expire_requests();
 	if (in_flight || next != DT_NOEND)

@@ -78,5 +78,5 @@ print_machine()
 	echo "machine:    $(nproc) x ${cpu:-$(uname -m)}, $(awk '/^MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r)"
 	echo "system:     $(. /etc/os-release && echo "$PRETTY_NAME")"
 	echo "versions:   PostgreSQL $(psql -Atc 'SHOW server_version'), joor_inventory $(sed -n "s/^default_version *= *'\(.*\)'/\1/p" joor_inventory.control), $(curl-config --version), libxml2 $(xml2-config --version)"
-	echo "settings:   work_mem $(psql -Atc 'SHOW work_mem'), shared_buffers $(psql -Atc 'SHOW shared_buffers'), fsync off; the simulator on the same machine"
+	echo "settings:   work_mem $(psql -Atc 'SHOW work_mem'), shared_buffers $(psql -Atc 'SHOW shared_buffers'), fsync $(psql -Atc 'SHOW fsync'); the simulator on the same machine"
 }
