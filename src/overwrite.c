@@ -68,11 +68,15 @@ joor_overwrite_check_drop(const JoorAccount *account, const int64 *hashes,
 					  "be dropped")
 			 : errmsg("an overwrite would be refused: too much of what is "
 					  "published would be dropped"),
-		 errdetail("Of %lld positions that JOOR acknowledged for server "
-				   "\"%s\", the overwrite leaves out %lld; "
-				   "joor_inventory.overwrite_max_drop permits %g percent.",
-				   (long long) all, account->server, (long long) (all - among),
-				   joor_overwrite_max_drop),
+		 errdetail_plural(
+			 "Of %lld position that JOOR acknowledged for server \"%s\", the "
+			 "overwrite leaves out %lld; joor_inventory.overwrite_max_drop "
+			 "permits %g percent.",
+			 "Of %lld positions that JOOR acknowledged for server \"%s\", the "
+			 "overwrite leaves out %lld; joor_inventory.overwrite_max_drop "
+			 "permits %g percent.",
+			 (unsigned long) all, (long long) all, account->server,
+			 (long long) (all - among), joor_overwrite_max_drop),
 		 errhint("Check the query's rows, warehouses and dates against "
 				 "joor.published; if they are right, push with force => "
 				 "true.")));

@@ -72,9 +72,9 @@ extern JoorPublishedRow *joor_published_of_keys(Oid serverid, const char *feed,
 /*
  * Walks all rows of a feed, detached ones too, in the order of hash and in a
  * snapshot taken now, in bounded memory.  The cursor lives in the current
- * memory context and may be read after joor_tables_close(); it ends with
- * close or with the (sub)transaction.  A row is valid until the next one is
- * asked for; NULL: there are no more.
+ * memory context; if that is not the one of joor_tables_open(), it may be read
+ * after joor_tables_close().  It ends with close or with the (sub)transaction.
+ * A row is valid until the next one is asked for; NULL: there are no more.
  */
 extern JoorPublishedCursor *joor_published_open(Oid serverid, const char *feed);
 extern const JoorPublishedRow *joor_published_next(JoorPublishedCursor *cursor);

@@ -11,7 +11,7 @@ GRANT USAGE ON SCHEMA joor TO joor_owner, joor_analyst, joor_monitor;
 GRANT EXECUTE ON FUNCTION joor.activate, joor.pause, joor.resume,
 	joor.deactivate, joor.set_token TO joor_owner, joor_analyst;
 GRANT EXECUTE ON FUNCTION joor.preview, joor.push, joor.push_sku TO joor_analyst;
-GRANT SELECT ON joor.status, joor.request, joor.rejection TO joor_monitor;
+GRANT SELECT ON joor.status, joor.request, joor.rejection, joor.published TO joor_monitor;
 
 -- an analyst without USAGE
 SET ROLE joor_analyst;
@@ -22,6 +22,7 @@ SELECT * FROM joor.activate('s');
 SELECT joor.pause('s');
 SELECT joor.set_token('s', 'x');
 SELECT * FROM joor.request;
+SELECT * FROM joor.published;
 RESET ROLE;
 
 -- with it: preview, and a mapping of one's own, but not the account's state
@@ -44,6 +45,18 @@ RESET ROLE;
 -- the owner sets PUBLIC's token
 SET ROLE joor_owner;
 SELECT joor.set_token('s', 'x');
+RESET ROLE;
+
+-- the overwrite guard reads for a caller who may not read the table himself
+INSERT INTO joor.published_item (serverid, server, hash, upc, inventory, request_id, published_at)
+	SELECT oid, srvname, 1, '9', 1, 1, now() FROM pg_foreign_server WHERE srvname = 's';
+SET ROLE joor_analyst;
+SELECT items FROM joor.preview($$SELECT '1' AS upc, 2 AS inventory$$, 's', overwrite => true);
+SET joor_inventory.overwrite_max_drop = 100;
+SELECT items FROM joor.preview($$SELECT '1' AS upc, 2 AS inventory$$, 's', overwrite => true);
+SET joor_inventory.overwrite_max_drop = 100.5;
+SELECT * FROM joor.push($$SELECT '1' AS upc, 2 AS inventory$$, 's', force => NULL);
+RESET joor_inventory.overwrite_max_drop;
 RESET ROLE;
 
 -- the query is the caller's
@@ -73,7 +86,9 @@ SET ROLE joor_monitor;
 SELECT account, state FROM joor.status;
 SELECT count(*) FROM joor.request;
 SELECT count(*) FROM joor.rejection;
+SELECT count(*) FROM joor.published;
 DELETE FROM joor.request;
+SELECT * FROM joor.published_item;
 SELECT * FROM joor.account;
 RESET ROLE;
 

@@ -268,7 +268,7 @@ subtest 'overwrite' => sub {
 
 	start_again();
 	$node->push_query($five);
-	my $rows = $node->push_query($two, overwrite => 'true');
+	my $rows = $node->push_query($two, overwrite => 'true', force => 'true');
 	is_deeply([ map { [ @$_{qw(items outcome)} ] } @$rows ], [ [ 2, 'delivered' ] ], 'one request');
 	is($joor->calls->[1]{query}, 'overwrite=1', 'the parameter');
 	is_deeply([ map { $_->{upc} . ($_->{made_to_order} ? ' made to order' : " $_->{inventory}") }
