@@ -442,13 +442,12 @@ joor_inventory_watch(PG_FUNCTION_ARGS)
 Datum
 joor_inventory_unwatch(PG_FUNCTION_ARGS)
 {
-	JoorFeed  *feed = joor_feed_open(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	JoorFeed  *feed = joor_feed_open_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	Oid		   table = PG_GETARG_OID(1);
 	JoorTables tables;
 	ListCell  *cell;
 	int		   dropped = 0;
 
-	joor_feed_check_owner(feed);
 	joor_tables_open(&tables);
 	/* no lock: DROP TRIGGER takes it, where there is something to drop */
 	foreach (cell, find_all_inheritors(table, NoLock, NULL))

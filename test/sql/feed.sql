@@ -210,6 +210,7 @@ SELECT joor.alter_feed('stock', key => 'id');
 ALTER SERVER renamed RENAME TO joor;
 DROP SERVER joor;
 SELECT joor.alter_feed('stock', key => 'upc');
+SELECT joor.watch('stock', 'stock', 'sku_id');
 SELECT joor.alter_feed('stock', server => 'other');
 SELECT account FROM joor.feed;
 DROP VIEW joor.feed_stock;
@@ -287,6 +288,9 @@ SET search_path = trap, pg_catalog, public;
 \set VERBOSITY terse
 SET datestyle = 'SQL, DMY';
 SELECT joor.watch('stock', 'stock', 'sku_id', '{upc}');
+RESET ROLE;
+UPDATE stock SET upc = upc WHERE bin = 'a';
+SET ROLE joor_maker;
 SELECT joor.create_feed('trap', $$SELECT who() AS upc, 1 AS inventory, ('{7}'::checked[])[1]::integer AS k$$, key => 'k');
 SELECT joor.alter_feed('trap', $$SELECT 'y'::text AS upc, 1 AS inventory, ('{7}'::checked[])[1]::text AS k$$);
 SELECT joor.drop_feed('trap');
@@ -294,7 +298,7 @@ SELECT joor.drop_feed('trap');
 CREATE FUNCTION trap.escape() RETURNS text LANGUAGE plpgsql AS $$BEGIN RESET ROLE; RETURN current_user; END$$;
 SELECT joor.create_feed('escape', $$SELECT escape() AS upc, 1 AS inventory, 1 AS k$$, key => 'k');
 CREATE FUNCTION trap.by_path() RETURNS text LANGUAGE sql AS 'SELECT upc FROM public.stock LIMIT 1';
-CREATE FUNCTION trap.needs_path() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT upc FROM stock LIMIT 1); END';
+CREATE FUNCTION trap.needs_path() RETURNS text LANGUAGE plpgsql AS $$DECLARE one text; BEGIN EXECUTE 'SELECT upc FROM stock LIMIT 1' INTO one; RETURN one; END$$;
 SELECT joor.create_feed('path', $$SELECT needs_path() AS upc, 1 AS inventory, 1 AS k$$, key => 'k');
 SELECT joor.create_feed('path', $$SELECT by_path() AS upc, 1 AS inventory, 1 AS k$$, key => 'k');
 \set VERBOSITY default
