@@ -34,6 +34,7 @@
 #include "feed_view.h"
 #include "feed_watch.h"
 #include "item_list.h"
+#include "published.h"
 #include "wake.h"
 
 PG_FUNCTION_INFO_V1(joor_inventory_create_feed);
@@ -292,6 +293,7 @@ joor_inventory_drop_feed(PG_FUNCTION_ARGS)
 	joor_tables_open(&tables);
 	joor_tables_execute("DELETE FROM joor.queue_change WHERE feed = $1", &args,
 						SPI_OK_DELETE);
+	joor_published_forget(name);
 	joor_tables_execute("DELETE FROM joor.feed_definition WHERE name = $1",
 						&args, SPI_OK_DELETE);
 	joor_tables_close(&tables);
