@@ -329,6 +329,8 @@ SELECT joor.drop_feed('trap');
 -- what a security-restricted operation forbids is found at once
 CREATE FUNCTION trap.escape() RETURNS text LANGUAGE plpgsql AS $$BEGIN RESET ROLE; RETURN current_user; END$$;
 SELECT joor.create_feed('escape', $$SELECT escape() AS upc, 1 AS inventory, 1 AS k$$, key => 'k');
+CREATE FUNCTION trap.temporary() RETURNS text LANGUAGE plpgsql AS $$BEGIN CREATE TEMP TABLE x (); DROP TABLE x; RETURN 'x'; END$$;
+SELECT joor.create_feed('escape', $$SELECT temporary() AS upc, 1 AS inventory, 1 AS k$$, key => 'k');
 CREATE FUNCTION trap.by_path() RETURNS text LANGUAGE sql AS 'SELECT upc FROM public.stock LIMIT 1';
 CREATE FUNCTION trap.needs_path() RETURNS text LANGUAGE plpgsql AS $$DECLARE one text; BEGIN EXECUTE 'SELECT upc FROM stock LIMIT 1' INTO one; RETURN one; END$$;
 SELECT joor.create_feed('path', $$SELECT needs_path() AS upc, 1 AS inventory, 1 AS k$$, key => 'k');
