@@ -31,6 +31,7 @@
 
 #include "account.h"
 #include "argument.h"
+#include "change_set.h"
 #include "feed_view.h"
 #include "feed_watch.h"
 #include "item_list.h"
@@ -222,6 +223,39 @@ update_definition(const JoorFeed *feed, const JoorAccount *account,
 	joor_tables_close(&tables);
 }
 
+/*
+ * Keys of the column that was the key mean nothing now, or something else:
+ * keys in the queue become everything, and so does the next reading, which
+ * gives what is published the keys of now.
+ */
+static void
+change_key(const char *name)
+{
+	JoorTables tables;
+	JoorArgs   args = {0};
+
+	joor_args_text(&args, name);
+	joor_tables_open(&tables);
+	joor_tables_execute("UPDATE joor.queue_change SET keys = NULL"
+						" WHERE feed = $1",
+						&args, SPI_OK_UPDATE);
+	joor_tables_close(&tables);
+	joor_change_set_everything(name);
+}
+
+/* Reads the feed as it is now, which before had the key of `old`. */
+static void
+check_altered(const JoorFeed *old, const JoorAccount *account)
+{
+	JoorFeed *feed = joor_feed_open(old->name);
+
+	check_feed(feed, account);
+	joor_feed_check_watches(feed);
+	if (strcmp(feed->key_column, old->key_column) != 0 ||
+		feed->key_type != old->key_type || feed->key_typmod != old->key_typmod)
+		change_key(feed->name);
+}
+
 Datum
 joor_inventory_alter_feed(PG_FUNCTION_ARGS)
 {
@@ -251,7 +285,7 @@ joor_inventory_alter_feed(PG_FUNCTION_ARGS)
 		check_query(query, key);
 		joor_feed_view_replace(feed, joor_feed_view_analyze(query));
 	}
-	check_feed(joor_feed_open(name), account);
+	check_altered(feed, account);
 	joor_wake_at_commit();
 	PG_RETURN_VOID();
 }

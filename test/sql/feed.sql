@@ -105,7 +105,7 @@ CREATE FUNCTION try_watch(feed text, key text) RETURNS text LANGUAGE plpgsql AS 
 BEGIN
 	PERFORM joor.watch(feed, 'keys', key);
 	RETURN 'yes';
-EXCEPTION WHEN datatype_mismatch THEN RETURN SQLERRM;
+EXCEPTION WHEN datatype_mismatch THEN RETURN 'no';
 END $$;
 SELECT f AS feed, attname AS key, try_watch(f, attname)
 FROM unnest('{stock,number,word,padded}'::text[]) WITH ORDINALITY u (f, o), pg_attribute
@@ -226,6 +226,21 @@ SELECT joor.alter_feed('stock', 'SELECT upc, sku_id, 1 AS inventory FROM stock')
 SELECT joor.alter_feed('stock', server => 'nowhere');
 SELECT joor.alter_feed('nothing');
 SELECT account, key FROM joor.feed;
+-- another key: watches must fit it, and keys that wait become everything
+SELECT joor.alter_feed('stock', 'SELECT upc, sku_id, 1 AS inventory FROM stock GROUP BY 1, 2', key => 'sku_id');
+SELECT joor.watch('stock', 'stock', 'sku_id');
+TRUNCATE joor.queue_change;
+UPDATE stock SET bin = bin;
+SELECT joor.alter_feed('stock', 'SELECT upc, sku_id, 2 AS inventory FROM stock GROUP BY 1, 2');
+SELECT keys FROM joor.queue_change ORDER BY id;
+SELECT joor.alter_feed('stock', 'SELECT DISTINCT upc, 2 AS inventory FROM stock', key => 'upc');
+SELECT joor.watch('stock', 'stock', 'upc');
+SELECT joor.alter_feed('stock', 'SELECT upc, sku_id, 2 AS inventory FROM stock GROUP BY 1, 2', key => 'sku_id');
+SELECT keys FROM joor.queue_change ORDER BY id;
+TRUNCATE joor.queue_change;
+SELECT joor.unwatch('stock', 'stock');
+SELECT joor.alter_feed('stock', 'SELECT upc, sku_id AS id, 1 AS inventory FROM stock GROUP BY 1, 2', key => 'id');
+TRUNCATE joor.queue_change;
 CREATE VIEW on_top AS SELECT * FROM joor.feed_stock;
 SELECT joor.alter_feed('stock', 'SELECT upc, 2 AS inventory, sku_id AS id FROM stock GROUP BY 1, 3');
 SELECT joor.drop_feed('stock');
