@@ -529,7 +529,7 @@ RETURNS void
 AS 'MODULE_PATHNAME', 'joor_inventory_alter_feed'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION joor.alter_feed(text, text, text, text) IS
-	'changes what is not null of a feed; sends nothing by itself, joor.sync does';
+	'changes what is not null of a feed; sends nothing by itself unless its key is another, joor.sync does';
 
 CREATE FUNCTION joor.drop_feed(name text)
 RETURNS void

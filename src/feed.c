@@ -29,6 +29,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
@@ -152,8 +153,9 @@ joor_feed_find(const char *name)
 	return feed;
 }
 
-JoorFeed *
-joor_feed_open(const char *name)
+/* Finds a feed that still has its view. */
+static JoorFeed *
+find_viewed(const char *name)
 {
 	JoorFeed *feed = joor_feed_find(name);
 
@@ -163,6 +165,23 @@ joor_feed_open(const char *name)
 						errhint("Remove the rest of the feed by SELECT "
 								"joor.drop_feed(%s).",
 								quote_literal_cstr(name))));
+	return feed;
+}
+
+JoorFeed *
+joor_feed_open_own(const char *name)
+{
+	JoorFeed *feed = find_viewed(name);
+
+	joor_feed_check_owner(feed);
+	return feed;
+}
+
+JoorFeed *
+joor_feed_open(const char *name)
+{
+	JoorFeed *feed = find_viewed(name);
+
 	if (!OidIsValid(feed->serverid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -223,6 +242,20 @@ joor_feed_note_failure(const char *name, const char *failure)
 		"   THEN COALESCE(failed_at, pg_catalog.clock_timestamp()) END"
 		" WHERE name = $1",
 		&args, SPI_OK_UPDATE);
+}
+
+void
+joor_feed_lock(const char *name)
+{
+	JoorTables tables;
+	JoorArgs   args = {0};
+
+	joor_tables_open(&tables);
+	joor_args_text(&args, name);
+	joor_tables_execute("SELECT 1 FROM joor.feed_definition"
+						" WHERE name = $1 FOR UPDATE",
+						&args, SPI_OK_SELECT);
+	joor_tables_close(&tables);
 }
 
 void

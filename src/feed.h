@@ -12,6 +12,10 @@
  * calls runs with the rights of the feed's owner, whoever reads the feed,
  * and cannot get out of them; the settings on which texts depend are fixed.
  *
+ * Order of locks: who writes the feed's row locks it before he opens the feed,
+ * which locks the view; tables that it reads come last.  So the worker writes
+ * down a failure in a transaction in which it has not opened the feed.
+ *
  * No function here needs or leaves an SPI connection.  One that is made before
  * enter stays good between enter and leave.  The caller has a transaction,
  * and an active snapshot where it needs one for its own sake.
@@ -60,6 +64,19 @@ extern JoorFeed *joor_feed_open(const char *name);
  * error.  Otherwise view, owner and key_type, or serverid, are InvalidOid.
  */
 extern JoorFeed *joor_feed_find(const char *name);
+
+/*
+ * The same for its owner, who mends it by what he is about to do: that the
+ * view was dropped is an error, and that the current user may not do what the
+ * feed's owner may (ERRCODE_INSUFFICIENT_PRIVILEGE).
+ */
+extern JoorFeed *joor_feed_open_own(const char *name);
+
+/*
+ * Locks the feed's row of joor.feed_definition, if there is one, until the end
+ * of the transaction.
+ */
+extern void joor_feed_lock(const char *name);
 
 /* Errors out unless the current user may do what the feed's owner may. */
 extern void joor_feed_check_owner(const JoorFeed *feed);

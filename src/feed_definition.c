@@ -8,7 +8,9 @@
  * settings.  So what cannot be a feed fails here and not at night.
  *
  * The definition's row is written before the view, so that of two sessions
- * with the same name one waits for the other and then sees it.
+ * with the same name one waits for the other and then sees it.  Who changes or
+ * drops a feed locks that row first, then the view, and tables last, as those
+ * who read it do.
  *
  * Floor 8.
  *
@@ -29,9 +31,11 @@
 
 #include "account.h"
 #include "argument.h"
+#include "change_set.h"
 #include "feed_view.h"
 #include "feed_watch.h"
 #include "item_list.h"
+#include "published.h"
 #include "wake.h"
 
 PG_FUNCTION_INFO_V1(joor_inventory_create_feed);
@@ -199,18 +203,6 @@ joor_inventory_create_feed(PG_FUNCTION_ARGS)
  * joor.alter_feed(name, query, server, key)
  */
 
-/* The feed, which the caller owns and whose view is there. */
-static JoorFeed *
-open_own_feed(const char *name)
-{
-	JoorFeed *feed = joor_feed_find(name);
-
-	if (!OidIsValid(feed->view))
-		feed = joor_feed_open(name); /* says so */
-	joor_feed_check_owner(feed);
-	return feed;
-}
-
 /* Writes what has changed; a failure belonged to what was before. */
 static void
 update_definition(const JoorFeed *feed, const JoorAccount *account,
@@ -231,21 +223,59 @@ update_definition(const JoorFeed *feed, const JoorAccount *account,
 	joor_tables_close(&tables);
 }
 
+/*
+ * Keys of the column that was the key mean nothing now, or something else:
+ * keys in the queue become everything, and so does the next reading, which
+ * gives what is published the keys of now.
+ */
+static void
+change_key(const char *name)
+{
+	JoorTables tables;
+	JoorArgs   args = {0};
+
+	joor_args_text(&args, name);
+	joor_tables_open(&tables);
+	joor_tables_execute("UPDATE joor.queue_change SET keys = NULL"
+						" WHERE feed = $1",
+						&args, SPI_OK_UPDATE);
+	joor_tables_close(&tables);
+	joor_change_set_everything(name);
+}
+
+/* Reads the feed as it is now, which before had the key of `old`. */
+static void
+check_altered(const JoorFeed *old, const JoorAccount *account)
+{
+	JoorFeed *feed = joor_feed_open(old->name);
+
+	check_feed(feed, account);
+	joor_feed_check_watches(feed);
+	if (strcmp(feed->key_column, old->key_column) != 0 ||
+		feed->key_type != old->key_type || feed->key_typmod != old->key_typmod)
+		change_key(feed->name);
+}
+
 Datum
 joor_inventory_alter_feed(PG_FUNCTION_ARGS)
 {
 	char		*name = joor_argument_text(fcinfo, 0, "name");
-	JoorFeed	*feed = open_own_feed(name);
+	JoorFeed	*feed;
 	JoorAccount *account;
 	char		*query;
-	char		*key = feed->key_column;
+	char		*key;
 
-	if (!PG_ARGISNULL(2))
-		account = joor_account_open(text_to_cstring(PG_GETARG_TEXT_PP(2)));
-	else if (OidIsValid(feed->serverid))
+	joor_feed_lock(name);
+	feed = joor_feed_open_own(name);
+	key = feed->key_column;
+	if (PG_ARGISNULL(2))
+	{
+		if (!OidIsValid(feed->serverid))
+			(void) joor_feed_open(name); /* says so */
 		account = joor_account_open_owned(feed->serverid);
+	}
 	else
-		account = joor_account_open(feed->server); /* says so */
+		account = joor_account_open(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	if (!PG_ARGISNULL(3))
 		key = text_to_cstring(PG_GETARG_TEXT_PP(3));
 	update_definition(feed, account, key);
@@ -255,7 +285,7 @@ joor_inventory_alter_feed(PG_FUNCTION_ARGS)
 		check_query(query, key);
 		joor_feed_view_replace(feed, joor_feed_view_analyze(query));
 	}
-	check_feed(joor_feed_open(name), account);
+	check_altered(feed, account);
 	joor_wake_at_commit();
 	PG_RETURN_VOID();
 }
@@ -282,18 +312,22 @@ check_may_drop(const JoorFeed *feed)
 Datum
 joor_inventory_drop_feed(PG_FUNCTION_ARGS)
 {
-	JoorFeed  *feed = joor_feed_find(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	char	  *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	JoorFeed  *feed;
 	JoorTables tables;
 	JoorArgs   args = {0};
 
+	joor_feed_lock(name);
+	feed = joor_feed_find(name);
 	check_may_drop(feed);
-	joor_feed_unwatch_all(feed->name);
 	if (OidIsValid(feed->view))
 		joor_feed_view_drop(feed);
-	joor_args_text(&args, feed->name);
+	joor_feed_unwatch_all(name);
+	joor_args_text(&args, name);
 	joor_tables_open(&tables);
 	joor_tables_execute("DELETE FROM joor.queue_change WHERE feed = $1", &args,
 						SPI_OK_DELETE);
+	joor_published_forget(name);
 	joor_tables_execute("DELETE FROM joor.feed_definition WHERE name = $1",
 						&args, SPI_OK_DELETE);
 	joor_tables_close(&tables);

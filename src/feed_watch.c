@@ -172,16 +172,18 @@ check_key(const Watch *watch)
 	get_atttypetypmodcoll(watch->table, attnum, &type, &typmod, &collation);
 	type = getBaseTypeAndTypmod(type, &typmod);
 	if (!keys_match(watch->feed, type, typmod))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of type %s does not fit the key of feed "
-						"\"%s\" of type %s",
-						watch->key, format_type_with_typemod(type, typmod),
-						watch->feed->name,
-						format_type_with_typemod(watch->feed->key_type,
-												 watch->feed->key_typmod)),
-				 errhint("Cast the key in the feed's query to text, or to the "
-						 "type of this column.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of table \"%s\" does not fit the key of "
+					"feed \"%s\"",
+					watch->key, get_rel_name(watch->table), watch->feed->name),
+			 errdetail("The column is of type %s, the key of type %s.",
+					   format_type_with_typemod(type, typmod),
+					   format_type_with_typemod(watch->feed->key_type,
+												watch->feed->key_typmod)),
+			 errhint("Cast the key in the feed's query to text, or to the "
+					 "type of this column.")));
 }
 
 /* Errors out unless the caller may, and the table can be watched this way. */
@@ -442,13 +444,12 @@ joor_inventory_watch(PG_FUNCTION_ARGS)
 Datum
 joor_inventory_unwatch(PG_FUNCTION_ARGS)
 {
-	JoorFeed  *feed = joor_feed_open(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	JoorFeed  *feed = joor_feed_open_own(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	Oid		   table = PG_GETARG_OID(1);
 	JoorTables tables;
 	ListCell  *cell;
 	int		   dropped = 0;
 
-	joor_feed_check_owner(feed);
 	joor_tables_open(&tables);
 	/* no lock: DROP TRIGGER takes it, where there is something to drop */
 	foreach (cell, find_all_inheritors(table, NoLock, NULL))
@@ -468,5 +469,33 @@ joor_feed_unwatch_all(const char *feed)
 
 	joor_tables_open(&tables);
 	(void) drop_triggers(feed, InvalidOid);
+	joor_tables_close(&tables);
+}
+
+void
+joor_feed_check_watches(JoorFeed *feed)
+{
+	JoorTables tables;
+	JoorArgs   args = {0};
+	Watch	   watch = {0};
+	uint64	   i;
+	bool	   isnull;
+
+	watch.feed = feed;
+	joor_args_text(&args, feed->name);
+	joor_tables_open(&tables);
+	joor_tables_execute("SELECT \"table\"::oid, key FROM joor.watch_trigger"
+						" WHERE feed = $1",
+						&args, SPI_OK_SELECT);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple tuple = SPI_tuptable->vals[i];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+
+		watch.table = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
+		watch.key = SPI_getvalue(tuple, desc, 2);
+		if (get_attnum(watch.table, watch.key) > 0)
+			check_key(&watch);
+	}
 	joor_tables_close(&tables);
 }

@@ -15,6 +15,12 @@
 
 #include "feed.h"
 
+/*
+ * Errors out unless the key columns of all watched tables fit the feed's key
+ * (ERRCODE_DATATYPE_MISMATCH).  Those that are no more are passed over.
+ */
+extern void joor_feed_check_watches(JoorFeed *feed);
+
 /* Drops the triggers of a feed from all tables.  Rights are not checked. */
 extern void joor_feed_unwatch_all(const char *feed);
 

@@ -291,6 +291,21 @@ joor_published_detach(Oid serverid, const int64 *hashes, int count)
 }
 
 void
+joor_published_forget(const char *feed)
+{
+	JoorArgs args = {0};
+
+	joor_args_text(&args, feed);
+	joor_tables_execute("WITH mine AS (SELECT serverid, hash"
+						"  FROM joor.published_item WHERE feed = $1"
+						"  ORDER BY serverid, hash FOR UPDATE)"
+						" UPDATE joor.published_item p SET feed = NULL,"
+						"  key = NULL FROM mine m"
+						" WHERE p.serverid = m.serverid AND p.hash = m.hash",
+						&args, SPI_OK_UPDATE);
+}
+
+void
 joor_published_count(Oid serverid, const int64 *hashes, int count, int64 *all,
 					 int64 *among)
 {

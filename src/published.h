@@ -12,8 +12,8 @@
  *
  * Invariants: only the holder of the account's place in the order of sends
  * writes rows of the account, and in the transaction that records a request,
- * so that no two processes write them at a time.  Rows are written in the
- * order of their hashes.  A position is known by its hash: of two that share
+ * so that no two processes write them at a time; but who drops a feed, when
+ * nobody reads it any more.  Rows are written in the order of their hashes.  A position is known by its hash: of two that share
  * one, which is next to impossible, one row remains.
  *
  * All but next and close of a cursor are called with joor_tables_open().
@@ -61,6 +61,12 @@ extern void joor_published_record(Oid serverid, const char *server,
 
 /* JOOR acknowledged the 0 of rows whose positions are gone: no key any more. */
 extern void joor_published_detach(Oid serverid, const int64 *hashes, int count);
+
+/*
+ * A feed is dropped: its rows, of any account, become rows of no feed.  Waits
+ * for a request that is being recorded, not for one that is in flight.
+ */
+extern void joor_published_forget(const char *feed);
 
 /*
  * Reads all rows of a feed's keys, in the order of hash.  keys: an array of

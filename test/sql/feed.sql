@@ -105,7 +105,7 @@ CREATE FUNCTION try_watch(feed text, key text) RETURNS text LANGUAGE plpgsql AS 
 BEGIN
 	PERFORM joor.watch(feed, 'keys', key);
 	RETURN 'yes';
-EXCEPTION WHEN datatype_mismatch THEN RETURN SQLERRM;
+EXCEPTION WHEN datatype_mismatch THEN RETURN 'no';
 END $$;
 SELECT f AS feed, attname AS key, try_watch(f, attname)
 FROM unnest('{stock,number,word,padded}'::text[]) WITH ORDINALITY u (f, o), pg_attribute
@@ -122,6 +122,23 @@ SELECT joor.watch('stock', 'stock', 'sku_id', '{total,upc,note,place,tags}');
 SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'stock'::regclass ORDER BY tgname;
 SELECT "table", trigger, key, columns, for_each_row, problem FROM joor.watch_trigger ORDER BY 1, 2;
 SELECT watched FROM joor.feed;
+
+-- what it marks: not what changes nothing that is watched, but what a
+-- generated column or a BEFORE trigger changes
+CREATE VIEW marked AS SELECT id, (SELECT array_agg(k ORDER BY k) FROM unnest(keys) k) AS keys FROM joor.queue_change;
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.note := '{"by": "trigger"}'; RETURN NEW; END$$;
+INSERT INTO stock (sku_id, upc, bin, on_hand) VALUES (8, '008', 'a', 1), (9, '009', 'a', 1);
+UPDATE stock SET bin = lower(bin);
+UPDATE stock SET on_hand = on_hand + 1 WHERE sku_id = 8;
+CREATE TRIGGER touch BEFORE UPDATE ON stock FOR EACH ROW WHEN (OLD.sku_id = 9) EXECUTE FUNCTION touch();
+UPDATE stock SET bin = lower(bin);
+UPDATE stock SET bin = lower(bin);
+DROP TRIGGER touch ON stock;
+UPDATE stock SET sku_id = 7 WHERE sku_id = 9;
+DELETE FROM stock WHERE sku_id > 6;
+SELECT keys FROM marked ORDER BY id;
+TRUNCATE joor.queue_change;
+DROP FUNCTION touch;
 
 -- What the table goes through, the watch goes through.
 ALTER TABLE stock RENAME TO level;
@@ -152,6 +169,12 @@ WHERE tgname LIKE 'joor%' ORDER BY tgrelid::regclass::text, tgname;
 SELECT joor.watch('stock', 'part', 'sku_id');
 SELECT "table", trigger FROM joor.watch_trigger ORDER BY "table"::text, trigger;
 SELECT watched FROM joor.feed;
+INSERT INTO part VALUES (1, 1), (11, 1);
+UPDATE part1a SET n = 1;
+UPDATE part SET n = 2;
+TRUNCATE part1a;
+SELECT keys FROM marked ORDER BY id;
+TRUNCATE joor.queue_change;
 SELECT joor.unwatch('stock', 'part');
 SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'joor%';
 DROP TABLE part;
@@ -165,9 +188,16 @@ CREATE TABLE late () INHERITS (parent);
 SELECT "table", trigger FROM joor.watch_trigger ORDER BY "table"::text, trigger;
 SELECT joor.watch('stock', 'parent', 'sku_id');
 SELECT "table", count(*) FROM joor.watch_trigger GROUP BY 1 ORDER BY "table"::text;
+INSERT INTO grandchild VALUES (5, 1);
+UPDATE parent SET n = 2;
+TRUNCATE ONLY child;
+SELECT keys FROM marked ORDER BY id;
+TRUNCATE joor.queue_change;
 SELECT joor.unwatch('stock', 'parent');
 SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'joor%';
 DROP TABLE parent CASCADE;
+
+DROP VIEW marked;
 
 -- Names: two feeds whose triggers would have the same, and long ones
 SELECT joor.create_feed('stock_update', $$SELECT upc, sku_id, 1 AS inventory FROM stock WHERE bin = 'a'$$, key => 'sku_id');
@@ -196,6 +226,21 @@ SELECT joor.alter_feed('stock', 'SELECT upc, sku_id, 1 AS inventory FROM stock')
 SELECT joor.alter_feed('stock', server => 'nowhere');
 SELECT joor.alter_feed('nothing');
 SELECT account, key FROM joor.feed;
+-- another key: watches must fit it, and keys that wait become everything
+SELECT joor.alter_feed('stock', 'SELECT upc, sku_id, 1 AS inventory FROM stock GROUP BY 1, 2', key => 'sku_id');
+SELECT joor.watch('stock', 'stock', 'sku_id');
+TRUNCATE joor.queue_change;
+UPDATE stock SET bin = bin;
+SELECT joor.alter_feed('stock', 'SELECT upc, sku_id, 2 AS inventory FROM stock GROUP BY 1, 2');
+SELECT keys FROM joor.queue_change ORDER BY id;
+SELECT joor.alter_feed('stock', 'SELECT DISTINCT upc, 2 AS inventory FROM stock', key => 'upc');
+SELECT joor.watch('stock', 'stock', 'upc');
+SELECT joor.alter_feed('stock', 'SELECT upc, sku_id, 2 AS inventory FROM stock GROUP BY 1, 2', key => 'sku_id');
+SELECT keys FROM joor.queue_change ORDER BY id;
+TRUNCATE joor.queue_change;
+SELECT joor.unwatch('stock', 'stock');
+SELECT joor.alter_feed('stock', 'SELECT upc, sku_id AS id, 1 AS inventory FROM stock GROUP BY 1, 2', key => 'id');
+TRUNCATE joor.queue_change;
 CREATE VIEW on_top AS SELECT * FROM joor.feed_stock;
 SELECT joor.alter_feed('stock', 'SELECT upc, 2 AS inventory, sku_id AS id FROM stock GROUP BY 1, 3');
 SELECT joor.drop_feed('stock');
@@ -210,6 +255,7 @@ SELECT joor.alter_feed('stock', key => 'id');
 ALTER SERVER renamed RENAME TO joor;
 DROP SERVER joor;
 SELECT joor.alter_feed('stock', key => 'upc');
+SELECT joor.watch('stock', 'stock', 'sku_id');
 SELECT joor.alter_feed('stock', server => 'other');
 SELECT account FROM joor.feed;
 DROP VIEW joor.feed_stock;
@@ -217,10 +263,12 @@ SELECT name, owner, query, view FROM joor.feed;
 SELECT joor.alter_feed('stock', key => 'upc');
 SELECT joor.watch('stock', 'stock', 'sku_id');
 INSERT INTO joor.queue_change VALUES ('stock', 1, 0, now(), '3', '{1}'), ('else', 1, 0, now(), '3', '{1}');
+INSERT INTO joor.published_item (serverid, server, hash, feed, key) VALUES (1, 'joor', 1, 'stock', '1'), (2, 'other', 2, 'stock', NULL), (2, 'other', 3, 'else', '1');
 SELECT queued, oldest IS NOT NULL AS since FROM joor.feed;
 SELECT joor.drop_feed('stock');
 SELECT count(*) FROM joor.feed;
 SELECT feed FROM joor.queue_change;
+SELECT hash, feed, key FROM joor.published_item ORDER BY hash;
 SELECT joor.drop_feed('stock');
 
 -- Rights
@@ -287,14 +335,19 @@ SET search_path = trap, pg_catalog, public;
 \set VERBOSITY terse
 SET datestyle = 'SQL, DMY';
 SELECT joor.watch('stock', 'stock', 'sku_id', '{upc}');
+RESET ROLE;
+UPDATE stock SET upc = upc;
+SET ROLE joor_maker;
 SELECT joor.create_feed('trap', $$SELECT who() AS upc, 1 AS inventory, ('{7}'::checked[])[1]::integer AS k$$, key => 'k');
 SELECT joor.alter_feed('trap', $$SELECT 'y'::text AS upc, 1 AS inventory, ('{7}'::checked[])[1]::text AS k$$);
 SELECT joor.drop_feed('trap');
 -- what a security-restricted operation forbids is found at once
 CREATE FUNCTION trap.escape() RETURNS text LANGUAGE plpgsql AS $$BEGIN RESET ROLE; RETURN current_user; END$$;
 SELECT joor.create_feed('escape', $$SELECT escape() AS upc, 1 AS inventory, 1 AS k$$, key => 'k');
+CREATE FUNCTION trap.temporary() RETURNS text LANGUAGE plpgsql AS $$BEGIN CREATE TEMP TABLE x (); DROP TABLE x; RETURN 'x'; END$$;
+SELECT joor.create_feed('escape', $$SELECT temporary() AS upc, 1 AS inventory, 1 AS k$$, key => 'k');
 CREATE FUNCTION trap.by_path() RETURNS text LANGUAGE sql AS 'SELECT upc FROM public.stock LIMIT 1';
-CREATE FUNCTION trap.needs_path() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT upc FROM stock LIMIT 1); END';
+CREATE FUNCTION trap.needs_path() RETURNS text LANGUAGE plpgsql AS $$DECLARE one text; BEGIN EXECUTE 'SELECT upc FROM stock LIMIT 1' INTO one; RETURN one; END$$;
 SELECT joor.create_feed('path', $$SELECT needs_path() AS upc, 1 AS inventory, 1 AS k$$, key => 'k');
 SELECT joor.create_feed('path', $$SELECT by_path() AS upc, 1 AS inventory, 1 AS k$$, key => 'k');
 \set VERBOSITY default
