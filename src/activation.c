@@ -67,9 +67,9 @@ adopt_restored(const JoorAccount *account)
 	JoorTables tables;
 
 	joor_tables_open(&tables);
+	joor_feed_adopt(account->serverid, account->server);
 	joor_queue_adopt(account->serverid, account->server);
 	joor_published_adopt(account->serverid, account->server);
-	joor_feed_adopt(account->serverid, account->server);
 	joor_tables_close(&tables);
 }
 

@@ -380,12 +380,6 @@ joor_queue_adopt(Oid serverid, const char *server)
 						"  xid = pg_catalog.pg_current_xact_id()"
 						" WHERE server = $2",
 						&args, SPI_OK_UPDATE);
-	joor_tables_execute("UPDATE joor.feed_definition SET serverid = 0"
-						" WHERE serverid = $1 AND server <> $2",
-						&args, SPI_OK_UPDATE);
-	joor_tables_execute("UPDATE joor.feed_definition SET serverid = $1"
-						" WHERE server = $2",
-						&args, SPI_OK_UPDATE);
 	joor_tables_execute("UPDATE joor.queue_change c"
 						" SET xid = pg_catalog.pg_current_xact_id()"
 						" FROM joor.feed_definition f"

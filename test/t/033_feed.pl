@@ -1,0 +1,202 @@
+# A feed: JOOR follows a query.
+#
+# Proves that what JOOR has is what the feed says once the queue is empty: for
+# keys that come, change, move and go, for TRUNCATE, for keys of many items,
+# for warehouses and dates that disappear; that what is sent is read at the
+# moment of sending; that a feed that fails keeps its keys and disturbs no
+# other; and that bad rows become rejections while the others are sent.
+
+use strict;
+use warnings;
+
+use JoorNode;
+use JoorSimulator;
+use Test::More;
+
+my $ample = 100_000_000;
+my $joor = JoorSimulator->new;
+my $node = JoorNode->new('feed', preload => 1);
+
+$node->account($joor, $_, options => "format 'json', json_shape 'flat', credits '$ample', warehouses 'Milano, Paris'",
+	simulator => { credits => $ample, warehouses => [qw(Default Milano Paris)] })
+  foreach qw(joor other);
+
+sub sql { return $node->safe_psql('postgres', $_[0]) }
+
+# What JOOR has, as "warehouse date sku" => quantity.
+sub stock
+{
+	my ($server) = @_;
+	return { map { join(' ', $_->{warehouse}, $_->{inventory_date} // '-', $_->{sku}) => $_->{inventory} }
+		  @{ $joor->state($server // 'joor') } };
+}
+
+# Waits until all is sent, and compares JOOR with the feed: every position that
+# JOOR has is in it with its quantity, or is 0.
+sub follows
+{
+	my ($what, $feed, $server) = @_;
+	$feed //= 'stock';
+	$server //= 'joor';
+	is(sql("SELECT joor.wait('$server', '60 s')"), 't', "$what: the queue is empty in the end");
+	my %wanted = map { /^(.*) (\d+)$/ ? ($1 => $2) : () } split /\n/,
+	  sql(qq{SELECT warehouse || ' ' || coalesce(inventory_date::text, '-') || ' ' || upc || ' ' || greatest(inventory, 0) FROM joor."feed_$feed"});
+	my $has = stock($server);
+	$wanted{$_} //= 0 foreach keys %$has;
+	is_deeply($has, \%wanted, "$what: JOOR has what the feed says");
+	return;
+}
+
+sub last_call
+{
+	my $calls = $joor->calls;
+	return @$calls ? $calls->[-1]{number} : 0;
+}
+
+sql(q{
+	CREATE TABLE sku (id int PRIMARY KEY, upc text NOT NULL);
+	CREATE TABLE bin (id serial PRIMARY KEY, sku int REFERENCES sku, warehouse text NOT NULL DEFAULT 'Milano', due date, pieces int NOT NULL);
+	CREATE INDEX ON bin (sku);
+	CREATE TABLE reserved (sku int, warehouse text, pieces int);
+	INSERT INTO sku SELECT g, 'u' || g FROM generate_series(1, 100) g;
+	INSERT INTO bin (sku, warehouse, pieces) SELECT g, w, g FROM generate_series(1, 100) g, unnest('{Milano,Paris}'::text[]) w;
+	SELECT joor.create_feed('stock', $$
+		SELECT s.id AS sku_id, s.upc, b.warehouse, b.due AS inventory_date,
+			sum(b.pieces) - coalesce((SELECT sum(r.pieces) FROM reserved r WHERE r.sku = s.id AND r.warehouse = b.warehouse AND b.due IS NULL), 0) AS inventory
+		FROM sku s JOIN bin b ON b.sku = s.id GROUP BY s.id, b.warehouse, b.due$$, key => 'sku_id');
+	SELECT joor.watch('stock', 'sku', key => 'id');
+	SELECT joor.watch('stock', 'bin', key => 'sku');
+	SELECT joor.watch('stock', 'reserved', key => 'sku');
+});
+is($joor->summary->{calls}, 2, 'creating a feed sends nothing');
+
+#
+# Keys come, change, move and go
+#
+sql('UPDATE bin SET pieces = pieces + 1 WHERE sku <= 10');
+follows('update');
+is(scalar(keys %{ stock() }), 20, 'only what changed is sent');
+sql(q{INSERT INTO reserved VALUES (3, 'Milano', 2), (3, 'Milano', 1), (4, 'Paris', 100)});
+follows('another table, and a negative sum');
+is(stock()->{'Milano - u3'}, 1, 'summed over both');
+sql(q{INSERT INTO bin (sku, warehouse, due, pieces) VALUES (5, 'Paris', '2031-02-01', 7)});
+follows('a future date comes');
+is(stock()->{'Paris 2031-02-01 u5'}, 7, 'as a position of its own');
+sql(q{UPDATE bin SET due = '2031-03-01' WHERE due IS NOT NULL});
+follows('a date disappears');
+is(stock()->{'Paris 2031-02-01 u5'}, 0, 'and is sent as 0');
+sql(q{DELETE FROM bin WHERE sku = 6 AND warehouse = 'Paris'});
+follows('a warehouse disappears');
+sql('DELETE FROM bin WHERE sku = 7');
+follows('a key disappears');
+is(stock()->{'Milano - u7'}, 0, 'it is sent as 0');
+sql('UPDATE bin SET sku = 9 WHERE sku = 8');
+follows('rows move to another key');
+sql(q{UPDATE sku SET upc = 'v10' WHERE id = 10});
+follows('another SKU for a key');
+is(stock()->{'Milano - u10'}, 0, 'the old one is sent as 0');
+is(sql(q{SELECT count(*) FROM joor.published WHERE feed = 'stock' AND key IS NULL AND inventory = 0}),
+	2 + 2 + 1 + 2 + 1, 'what is gone is published as 0, and given up');
+my $since = last_call();
+sql('UPDATE bin SET pieces = pieces WHERE sku = 7; UPDATE bin SET pieces = pieces WHERE sku = 6');
+follows('a key whose 0 was acknowledged');
+is(join(' ', map { $_->{items} } @{ $joor->calls(since => $since) }), '1', 'zeros are not sent again');
+
+#
+# What is sent is read at the moment of sending
+#
+$joor->fault(account => 'joor', operation => 'bulk', hold => 1);
+sql('UPDATE bin SET pieces = 50 WHERE sku = 11');
+ok($joor->wait_for(under_way => 1, account => 'joor'), 'a request is under way');
+$since = last_call();
+sql("UPDATE bin SET pieces = $_ WHERE sku = 12") foreach 60 .. 70;
+is(sql(q{SELECT count(*) FROM joor.queue WHERE keys = '{12}'}), 11, 'a key that changed eleven times has eleven entries');
+$joor->release;
+follows('a key that changes often');
+is(join(' ', map { $_->{items} } @{ $joor->calls(account => 'joor', since => $since) }), '2', 'it is sent once');
+
+# A request of unknown outcome: what it may have brought to JOOR is known.
+$joor->fault(account => 'joor', operation => 'bulk', cut => 'before_answer', applied => 1);
+sql(q{INSERT INTO sku VALUES (200, 'w200'); INSERT INTO bin (sku, pieces) VALUES (200, 5)});
+ok($joor->wait_for(ended => 1, status => 200, account => 'joor', since => last_call()), 'retried') if 0;
+$node->wait_until(q{SELECT EXISTS (SELECT FROM joor.request WHERE outcome IN ('failed', 'unknown'))}, 'an answer is lost');
+sql('BEGIN; DELETE FROM bin WHERE sku = 200; DELETE FROM sku WHERE id = 200; COMMIT');
+follows('gone before it was acknowledged');
+is(stock()->{'Milano - w200'}, 0, 'a 0 is sent all the same');
+
+#
+# Everything
+#
+sql('UPDATE bin SET pieces = pieces + 1');
+follows('all of it');
+sql('TRUNCATE reserved');
+follows('TRUNCATE of a table beside');
+sql('TRUNCATE bin');
+follows('TRUNCATE');
+is(scalar(grep { $_ != 0 } values %{ stock() }), 0, 'all is 0');
+is(sql('SELECT count(*) FROM joor.published WHERE key IS NOT NULL'), 0, 'and given up');
+
+#
+# A key of more items than fit a request
+#
+sql("ALTER SERVER joor OPTIONS (ADD max_items '7')");
+sql(q{INSERT INTO bin (sku, warehouse, due, pieces) SELECT 1, 'Paris', '2031-01-01'::date + g, g FROM generate_series(1, 40) g;
+	INSERT INTO bin (sku, pieces) SELECT g, 3 FROM generate_series(2, 6) g;});
+$since = last_call();
+follows('a large key');
+my @sizes = map { $_->{items} } @{ $joor->calls(account => 'joor', operation => 'bulk', since => $since) };
+is(scalar(grep { $_ > 7 } @sizes), 0, "no request is too large (@sizes)");
+$joor->fault(account => 'joor', operation => 'bulk', after => 2, hold => 1);
+sql('UPDATE bin SET pieces = pieces + 100 WHERE sku = 1');
+ok($joor->wait_for(under_way => 1, account => 'joor'), 'parts of it are sent');
+sql('UPDATE bin SET pieces = pieces + 100 WHERE sku = 1');
+$joor->release;
+follows('a large key that changes meanwhile');
+sql('DELETE FROM bin WHERE sku = 1');
+follows('a large key that goes');
+sql("ALTER SERVER joor OPTIONS (DROP max_items)");
+
+#
+# Bad rows, refused items
+#
+sql(q{INSERT INTO bin (sku, pieces) SELECT g, 5 FROM generate_series(20, 60) g});
+$joor->account('joor', reject => ['u21'], poison => ['u22']);
+sql('UPDATE bin SET pieces = 6 WHERE sku BETWEEN 20 AND 60');
+is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'bad items: the queue is empty in the end');
+is(sql(q{SELECT string_agg(upc, ',' ORDER BY upc) FROM joor.rejection WHERE closed_at IS NULL AND source = 'joor'}), 'u21,u22', 'they are rejected');
+is(scalar(grep { $_ == 6 } map { stock()->{"Milano - u$_"} // -1 } 20 .. 60), 39, 'all others are there');
+$joor->account('joor', reject => [], poison => []);
+sql(q{UPDATE bin SET warehouse = 'Roma' WHERE sku = 23; UPDATE bin SET pieces = 7 WHERE sku = 24});
+is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'an unknown warehouse: the queue is empty in the end');
+is(sql(q{SELECT upc FROM joor.rejection WHERE closed_at IS NULL AND source = 'validation'}), 'u23', 'the row is rejected');
+is(stock()->{'Milano - u24'}, 7, 'others are sent');
+sql(q{UPDATE bin SET warehouse = 'Milano' WHERE sku = 23; UPDATE bin SET pieces = pieces WHERE sku IN (21, 22)});
+follows('mended');
+
+#
+# A feed that fails
+#
+sql(q{
+	CREATE TABLE loose (id int PRIMARY KEY, upc text, divisor int);
+	INSERT INTO loose SELECT g, 'x' || g, 1 FROM generate_series(1, 5) g;
+	SELECT joor.create_feed('loose', 'SELECT id, upc, ''Milano'' AS warehouse, NULL::date AS inventory_date, 10 / divisor AS inventory FROM loose', key => 'id');
+	SELECT joor.watch('loose', 'loose', key => 'id');
+});
+sql('UPDATE loose SET divisor = 0 WHERE id = 2; UPDATE bin SET pieces = 8 WHERE sku = 25');
+$node->wait_until(q{SELECT failure ~ 'division by zero' FROM joor.feed WHERE name = 'loose'}, 'a feed that fails says why');
+like(sql(q{SELECT why_not_now FROM joor.status WHERE account = 'joor'}), qr/^feed "loose" fails: division by zero/, 'joor.status says so, too');
+is(sql(q{SELECT count(*) FROM joor.queue WHERE feed = 'loose'}), 1, 'its keys stay');
+sql('UPDATE bin SET pieces = 9 WHERE sku = 25');
+$node->wait_until(q{SELECT NOT EXISTS (SELECT FROM joor.queue WHERE feed = 'stock')}, 'another feed of the account goes on');
+is(stock()->{'Milano - u25'}, 9, 'with its quantities');
+sql('UPDATE loose SET divisor = 5 WHERE id = 2');
+is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'mended: its queue is empty in the end');
+is(stock()->{'Milano - x2'}, 2, 'with its quantity');
+is(sql(q{SELECT failed_at IS NULL AND failure IS NULL FROM joor.feed WHERE name = 'loose'}), 't', 'and it fails no longer');
+
+is_deeply([ grep { $_->{rule} !~ /^(?:token|too_large)$/ } @{ $joor->violations } ], [], 'no rule of JOOR was broken')
+  or diag(explain($joor->violations));
+my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
+unlike($log, qr/PANIC|TRAP|was terminated by signal/, 'no crash');
+$node->stop;
+done_testing();
