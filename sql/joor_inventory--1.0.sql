@@ -693,6 +693,25 @@ COMMENT ON COLUMN joor.published.request_id IS
 COMMENT ON COLUMN joor.published.published_at IS
 	'when JOOR acknowledged it';
 
+CREATE FUNCTION joor.sync(name text, everything boolean DEFAULT false)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'joor_inventory_sync'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.sync(text, boolean) IS
+	'queues what differs between a feed and what JOOR acknowledged last, or everything; number of items';
+
+CREATE FUNCTION joor.drift(name text)
+RETURNS TABLE (difference text, key text, warehouse text, inventory_date date,
+			   style_number text, style_identifier text, style_id bigint,
+			   color_code text, style_color_id bigint, size text,
+			   size_code text, upc text, inventory bigint,
+			   made_to_order boolean, published_inventory bigint,
+			   published_made_to_order boolean, reason text)
+AS 'MODULE_PATHNAME', 'joor_inventory_drift'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.drift(text) IS
+	'what differs between a feed and what JOOR acknowledged last: missing, different, gone or invalid';
+
 --
 -- What an analyst calls
 --

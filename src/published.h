@@ -35,6 +35,7 @@ typedef struct JoorPublishedRow
 {
 	int64	 hash;
 	bool	 acknowledged; /* else the item has no quantity */
+	bool	 of_feed;	   /* that was asked for; it may be detached */
 	JoorItem item; /* position and quantity, present but not yet checked; its
 					* key, NULL: of no feed, or detached */
 } JoorPublishedRow;
@@ -76,8 +77,8 @@ extern JoorPublishedRow *joor_published_of_keys(Oid serverid, const char *feed,
 												Datum keys, int *count);
 
 /*
- * Walks all rows of a feed, detached ones too, in the order of hash and in a
- * snapshot taken now, in bounded memory.  The cursor lives in the current
+ * Walks all rows of an account, detached ones too, in the order of hash and in
+ * a snapshot taken now, in bounded memory; each says whether it is a feed's.  The cursor lives in the current
  * memory context; if that is not the one of joor_tables_open(), it may be read
  * after joor_tables_close().  It ends with close or with the (sub)transaction.
  * A row is valid until the next one is asked for; NULL: there are no more.

@@ -25,11 +25,12 @@
 #define CURSOR_CHUNK 500
 
 /* The columns of a row, as read_row() reads them. */
-#define ROW_COLUMNS \
-	"p.hash, p.published_at IS NOT NULL, p.key, " JOOR_ITEM_COLUMNS("p.")
+#define ROW_COLUMNS                              \
+	"p.hash, p.published_at IS NOT NULL, p.key," \
+	" p.feed IS NOT DISTINCT FROM $2, " JOOR_ITEM_COLUMNS("p.")
 
 /* First field's column in ROW_COLUMNS, counted from 1. */
-#define FIRST_ITEM_COLUMN 4
+#define FIRST_ITEM_COLUMN 5
 
 struct JoorPublishedCursor
 {
@@ -49,6 +50,7 @@ read_row(JoorPublishedRow *row, HeapTuple tuple, TupleDesc desc)
 
 	row->hash = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
 	row->acknowledged = DatumGetBool(SPI_getbinval(tuple, desc, 2, &isnull));
+	row->of_feed = DatumGetBool(SPI_getbinval(tuple, desc, 4, &isnull));
 	joor_item_row_read(&row->item, tuple, desc, FIRST_ITEM_COLUMN);
 	key = SPI_getbinval(tuple, desc, 3, &isnull);
 	row->item.key = isnull ? NULL : TextDatumGetCString(key);
@@ -106,7 +108,7 @@ joor_published_open(Oid serverid, const char *feed)
 	portal = SPI_cursor_open_with_args(
 		NULL,
 		"SELECT " ROW_COLUMNS " FROM joor.published_item p"
-		" WHERE p.serverid = $1 AND p.feed = $2 ORDER BY p.serverid, p.hash",
+		" WHERE p.serverid = $1 ORDER BY p.serverid, p.hash",
 		args.count, args.types, args.values, args.nulls, false,
 		CURSOR_OPT_NO_SCROLL);
 	MemoryContextSwitchTo(context);
