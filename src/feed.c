@@ -272,8 +272,10 @@ joor_feed_adopt(Oid serverid, const char *server)
 		" AND EXISTS (SELECT FROM pg_catalog.pg_foreign_server s"
 		"  WHERE s.srvname = f.server)",
 		&args, SPI_OK_UPDATE);
-	joor_tables_execute("UPDATE joor.feed_definition SET serverid = $1"
-						" WHERE server = $2 AND serverid <> $1",
+	/* the other names are old ones of this server's */
+	joor_tables_execute("UPDATE joor.feed_definition"
+						" SET serverid = $1, server = $2"
+						" WHERE (server = $2) <> (serverid = $1)",
 						&args, SPI_OK_UPDATE);
 }
 

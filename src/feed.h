@@ -146,8 +146,8 @@ extern void joor_feed_note_failure(const char *name, const char *failure);
 extern char *joor_feed_view_name(const char *name);
 
 /*
- * After a restore: the feeds of the server of that name are this one's.
- * Tables are open.
+ * After a restore, the feeds of the server of that name are this one's; after
+ * a renaming, its feeds get its name of now.  Tables are open.
  */
 extern void joor_feed_adopt(Oid serverid, const char *server);
 

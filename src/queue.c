@@ -383,7 +383,6 @@ joor_queue_adopt(Oid serverid, const char *server)
 	joor_tables_execute("UPDATE joor.queue_change c"
 						" SET xid = pg_catalog.pg_current_xact_id()"
 						" FROM joor.feed_definition f"
-						" WHERE f.serverid = $1 AND f.server = $2"
-						"  AND c.feed = f.name",
+						" WHERE f.serverid = $1 AND c.feed = f.name",
 						&args, SPI_OK_UPDATE);
 }

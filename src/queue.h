@@ -107,9 +107,10 @@ extern int64 joor_queue_last_id(void);
 extern bool joor_queue_has(Oid serverid, int64 last_id);
 
 /*
- * After a dump was restored, or a server made anew: entries and feeds are
- * those of the server whose name they carry.  Called when an account is activated in a
- * database where it was not.
+ * After a dump was restored, or a server made anew: entries are those of the
+ * server whose name they carry, those of feeds that joor_feed_adopt() has made
+ * the server's.  Called when an account is activated in a database where it
+ * was not.
  */
 extern void joor_queue_adopt(Oid serverid, const char *server);
 

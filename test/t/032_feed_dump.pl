@@ -93,6 +93,9 @@ is(sql('SELECT name, account FROM joor.feed ORDER BY name', 'custom'), "B \"b'|s
 sql("SELECT * FROM joor.activate('first')", 'plain');
 sql('ALTER SERVER first RENAME TO premier', 'plain');
 is(sql("SELECT account FROM joor.feed WHERE name = 'a'", 'plain'), 'premier', 'renamed after that, its feed follows');
+sql("SELECT joor.deactivate('premier'); SELECT * FROM joor.activate('premier')", 'plain');
+is(sql("SELECT account FROM joor.feed WHERE name = 'a'", 'plain'), 'premier', 'activated under its new name, too');
+is(sql("SELECT server FROM joor.feed_definition WHERE name = 'a'", 'plain'), 'premier', 'which the next dump will have');
 
 is(sql('SELECT upc, inventory FROM joor.feed_a ORDER BY 1', 'custom'), "001|5\n002|6", 'the feed can be read there');
 sql(q{SELECT joor.alter_feed('a', 'SELECT sku, upc, 0 AS inventory FROM "Shop"."Stock"');
