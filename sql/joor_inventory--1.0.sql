@@ -153,7 +153,7 @@ COMMENT ON COLUMN joor.request.serverid IS 'the account''s foreign server';
 COMMENT ON COLUMN joor.request.server IS 'its name at that time';
 COMMENT ON COLUMN joor.request.user_name IS 'the role that sent it';
 COMMENT ON COLUMN joor.request.source IS
-	'what sent it: push, push_sku, activate or worker';
+	'what sent it: push, push_feed, push_sku, activate or worker';
 COMMENT ON COLUMN joor.request.operation IS
 	'bulk_inventory, sku_inventory or read_styles';
 COMMENT ON COLUMN joor.request.method IS 'HTTP method';
@@ -739,6 +739,17 @@ AS 'MODULE_PATHNAME', 'joor_inventory_push'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION joor.push(text, text, boolean, boolean, text, boolean) IS
 	'sends the items of an item query to JOOR now; a row for each request';
+
+CREATE FUNCTION joor.push_feed(name text, overwrite boolean DEFAULT false,
+							   on_failure text DEFAULT 'error',
+							   force boolean DEFAULT false)
+RETURNS TABLE (id bigint, items bigint, bytes bigint, http_status integer,
+			   outcome text, sku_count bigint, rejected integer, log_id text,
+			   duration interval, message text)
+AS 'MODULE_PATHNAME', 'joor_inventory_push_feed'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION joor.push_feed(text, boolean, text, boolean) IS
+	'sends all that a feed says to JOOR now, and 0 for what is gone; one row per request';
 
 CREATE FUNCTION joor.push_sku(style_number text, style_identifier text,
 							  inventory bigint, upc text DEFAULT NULL,

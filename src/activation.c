@@ -45,10 +45,11 @@ static JoorDelivery *
 test_account(const JoorAccount *account)
 {
 	JoorCall	  call = {JOOR_READ_STYLES, false, false, NULL, 0, NULL};
-	JoorRun		  run = {"activate", 0, 0, NULL, 0, NULL};
+	JoorRun		  run = {0};
 	JoorDelivery *delivery;
 	int64		  id;
 
+	run.source = "activate";
 	do
 		delivery = joor_call_perform(account, &call, &run, &id);
 	while (delivery->outcome == JOOR_THROTTLED);

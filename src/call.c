@@ -118,6 +118,8 @@ joor_call_perform(const JoorAccount *account, const JoorCall *call,
 		finish.snapshot = run->snapshot;
 		if (permit.queued && run->snapshot != NULL && delivery->sqlerrcode == 0)
 			supersede(&finish, call, delivery);
+		if (run->feed != NULL && run->completes && delivery->sqlerrcode == 0)
+			finish.feed = (char *) run->feed;
 		joor_recorder_finish(&finish);
 	}
 	PG_CATCH();

@@ -32,7 +32,10 @@ typedef struct JoorRun
 					 * NULL: none are */
 	TimestampTz snapshot_at; /* the query was read as of then; 0: as of now */
 	const char
-		*feed; /* whose items are sent, each with its key; NULL: of none */
+		*feed;		/* whose items are sent, each with its key; NULL: of none */
+	bool completes; /* the call carries all that is left of the feed, and all
+					 * before it was taken: keys that had changed by the
+					 * snapshot need not be sent any more */
 } JoorRun;
 
 /*

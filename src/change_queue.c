@@ -282,6 +282,19 @@ joor_changes_delete(const char *feed, const JoorChanges *changes, int done)
 }
 
 void
+joor_changes_supersede(const char *feed, const char *snapshot)
+{
+	JoorArgs args = {0};
+
+	joor_args_text(&args, feed);
+	joor_args_text(&args, snapshot);
+	joor_tables_execute("DELETE FROM joor.queue_change WHERE feed = $1"
+						" AND pg_catalog.pg_visible_in_snapshot(xid,"
+						"  $2::pg_snapshot)",
+						&args, SPI_OK_DELETE);
+}
+
+void
 joor_changes_put(const char *feed, const JoorChangeRow *row, int part,
 				 Datum keys)
 {

@@ -55,6 +55,9 @@ extern void joor_changes_read(const char *feed, int max_keys,
 extern void joor_changes_delete(const char *feed, const JoorChanges *changes,
 								int done);
 
+/* All of the feed was sent as of a snapshot: rows that it sees are done. */
+extern void joor_changes_supersede(const char *feed, const char *snapshot);
+
 /*
  * Adds a row of keys, a text array, to the entry of a row; parts are numbered
  * from 1.  So an entry of everything becomes one of many keys, and keeps its

@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 
 #include "feed_evaluation.h"
+#include "feed_gone.h"
 #include "item_query.h"
 #include "item_report.h"
 #include "key_index.h"
@@ -258,28 +259,6 @@ pick(Evaluation *evaluation)
  * Taking.
  */
 
-/* The 0 of a position that is gone. */
-static void
-take_gone(const Evaluation *evaluation, const Candidate *candidate,
-		  JoorItem *item)
-{
-	const JoorPublishedRow *row = &evaluation->published[candidate->row];
-	JoorViolation			violation;
-
-	joor_item_copy(item, &row->item);
-	if ((item->present & JOOR_FIELD_BIT(JOOR_FIELD_MADE_TO_ORDER)) != 0)
-		item->value[JOOR_FIELD_MADE_TO_ORDER].boolean = false;
-	item->present |= JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY);
-	item->value[JOOR_FIELD_INVENTORY].integer = 0;
-	item->sent = 0;
-	/* it was checked when it was published; of rules since then, 0 breaks none
-	 * but that of the warehouse, which JOOR knew */
-	if (!joor_item_check(item, evaluation->question->rules, &violation) &&
-		joor_item_complete_position(item, evaluation->question->rules,
-									&violation))
-		item->sent |= JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY);
-}
-
 /* Reads the kept rows again, and takes those that were picked. */
 static void
 take_rows(Evaluation *evaluation, JoorItemQuery *query, Candidate *picked,
@@ -327,7 +306,9 @@ take_picked(Evaluation *evaluation, JoorItemQuery *query, int count)
 		batch->keys[i] = candidate->key;
 		batch->gone[i] = candidate->gone;
 		if (candidate->gone)
-			take_gone(evaluation, candidate, &batch->items[i]);
+			joor_gone_item(&batch->items[i],
+						   &evaluation->published[candidate->row],
+						   evaluation->question->rules);
 	}
 	MemoryContextSwitchTo(evaluation->scratch);
 	take_rows(evaluation, query, evaluation->candidates, count);

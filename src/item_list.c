@@ -81,8 +81,13 @@ visit_row(void *arg, JoorItem *item, JoorViolation *violation)
 		note_violation(list, violation);
 		if (list->reader.invalid != NULL)
 			list->reader.invalid(list->reader.arg, item, violation);
+		if (list->reader.seen != NULL &&
+			joor_item_complete_position(item, list->reader.rules, violation))
+			list->reader.seen(list->reader.arg, item);
 		return false;
 	}
+	if (list->reader.seen != NULL)
+		list->reader.seen(list->reader.arg, item);
 	list->valid++;
 	list->clamped += item->clamped;
 	joor_position_set_add(list->positions, joor_item_hash(item));
@@ -174,6 +179,13 @@ int64
 joor_item_list_valid(const JoorItemList *list)
 {
 	return list->valid;
+}
+
+void
+joor_item_list_append(JoorItemList *list, const JoorItem *item)
+{
+	joor_item_query_append(list->query, item);
+	list->valid++;
 }
 
 int64

@@ -32,6 +32,8 @@ typedef struct JoorItemListReader
 	void (*valid)(void *arg, JoorItem *item);
 	/* What to do with an invalid row; NULL: joor_item_list_refuse() it */
 	void (*invalid)(void *arg, JoorItem *item, const JoorViolation *violation);
+	/* What to do with the position of any row that has one; NULL: nothing */
+	void (*seen)(void *arg, const JoorItem *item);
 	void *arg;
 } JoorItemListReader;
 
@@ -46,6 +48,9 @@ extern JoorItemList *joor_item_list_read(const char				  *query,
 										 const JoorItemListReader *reader);
 
 extern int64		 joor_item_list_valid(const JoorItemList *list);
+
+/* Adds a checked item at the end, before any was taken. */
+extern void joor_item_list_append(JoorItemList *list, const JoorItem *item);
 
 /* How many negative quantities were made 0. */
 extern int64 joor_item_list_clamped(const JoorItemList *list);

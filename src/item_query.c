@@ -226,6 +226,12 @@ joor_item_query_scan(JoorItemQuery *query, JoorItemVisitor visitor, void *arg)
  * Kept rows.
  */
 
+void
+joor_item_query_append(JoorItemQuery *query, const JoorItem *item)
+{
+	joor_item_store_put(query->kept, item);
+}
+
 bool
 joor_item_query_next(JoorItemQuery *query, JoorItem *item)
 {

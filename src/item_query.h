@@ -55,6 +55,9 @@ extern JoorItemQuery *joor_item_query_open(const char *query,
 extern int64 joor_item_query_scan(JoorItemQuery *query, JoorItemVisitor visitor,
 								  void *arg);
 
+/* Keeps one more item after the scan. */
+extern void joor_item_query_append(JoorItemQuery *query, const JoorItem *item);
+
 /*
  * The next kept item, as the visitor left it; false at the end.  Texts are
  * allocated in the current memory context, where they stay valid until the

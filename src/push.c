@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * push.c
- *	  joor.push(query, ...): sends what a query says, now.
+ *	  joor.push(query, ...): sends what a query says, or a feed, now.
  *
  * The account is locked before the query's snapshot is taken, so that no
  * older quantity can follow a newer one of another push.  The whole query is
@@ -34,8 +34,10 @@
 #include "arming.h"
 #include "batch.h"
 #include "call.h"
+#include "feed_gone.h"
 #include "item_report.h"
 #include "overwrite.h"
+#include "push.h"
 #include "recorder.h"
 #include "queue.h"
 #include "request_row.h"
@@ -47,23 +49,23 @@ PG_FUNCTION_INFO_V1(joor_inventory_push);
 
 typedef struct Push
 {
-	JoorAccount	  *account;
-	bool		   overwrite;
-	bool		   force; /* whatever the overwrite drops */
-	bool		   dec_pending;
-	bool		   report; /* on_failure => 'report' */
-	ReturnSetInfo *result;
-	JoorItemList  *list;
-	JoorBatch	  *batch;
-	MemoryContext  call_context; /* reset after each request */
-	JoorItemReport invalid;		 /* not yet recorded */
-	JoorRun		   run;
-	int64		   requests;  /* that JOOR took, wholly or in part */
-	int64		   handled;	  /* items of all requests made */
-	int64		   delivered; /* items that JOOR took */
-	int64		   rejected;  /* items that JOOR rejected one by one */
-	int64		   unknown;	  /* requests accepted, of unknown outcome */
-	bool		   ended;	  /* by a failure; report mode only */
+	const JoorPushOrder *order;
+	JoorAccount			*account;
+	bool				 report; /* on_failure => 'report' */
+	ReturnSetInfo		*result;
+	JoorItemList		*list;
+	JoorBatch			*batch;
+	MemoryContext		 call_context; /* reset after each request */
+	JoorItemReport		 invalid;	   /* not yet recorded */
+	JoorGone			*gone;		   /* of a feed */
+	JoorRun				 run;
+	int64				 requests;	/* that JOOR took, wholly or in part */
+	int64				 handled;	/* items of all requests made */
+	int64				 delivered; /* items that JOOR took */
+	int64				 rejected;	/* items that JOOR rejected one by one */
+	int64				 unknown;	/* requests accepted, of unknown outcome */
+	bool				 failed;	/* a request did; report mode only */
+	bool				 ended;		/* by a failure; likewise */
 } Push;
 
 static bool
@@ -110,9 +112,43 @@ report_invalid(void *arg, JoorItem *item, const JoorViolation *violation)
 	pfree(reason.data);
 }
 
+/* Callback of the item list: the feed has the position. */
+static void
+note_seen(void *arg, const JoorItem *item)
+{
+	joor_gone_note(((Push *) arg)->gone, (int64) joor_item_hash(item));
+}
+
+/* Callback of the walk over what is gone: sends it, too. */
+static void
+append_gone(void *arg, JoorItem *item)
+{
+	joor_item_list_append(((Push *) arg)->list, item);
+}
+
+/*
+ * Reads a feed, as its owner, and what is gone of it; for an overwrite all
+ * that ever was, since what it leaves out could be ordered without limit.
+ */
+static void
+read_feed(Push *push, JoorItemListReader *reader)
+{
+	const JoorFeed *feed = push->order->feed;
+	JoorFeedState	state;
+
+	reader->key_column = feed->key_column;
+	reader->seen = note_seen;
+	push->gone = joor_gone_create();
+	joor_feed_enter(feed, &state);
+	push->list = joor_item_list_read(push->order->query, reader);
+	joor_feed_leave(&state);
+	joor_gone_walk(push->gone, feed, &push->account->rules,
+				   push->order->overwrite, append_gone, push);
+}
+
 /* Reads and checks the query. */
 static void
-read_items(Push *push, const char *query)
+read_items(Push *push)
 {
 	JoorItemListReader reader = {0};
 
@@ -120,7 +156,10 @@ read_items(Push *push, const char *query)
 	reader.invalid = push->report ? report_invalid : NULL;
 	reader.arg = push;
 	joor_item_report_init(&push->invalid);
-	push->list = joor_item_list_read(query, &reader);
+	if (push->order->feed != NULL)
+		read_feed(push, &reader);
+	else
+		push->list = joor_item_list_read(push->order->query, &reader);
 	if (!push->report)
 		joor_item_list_refuse(push->list);
 	record_invalid(push);
@@ -148,6 +187,7 @@ fail(Push *push, const JoorCall *call, const JoorDelivery *delivery, int64 id)
 	if (!push->report)
 		joor_call_raise(push->account, delivery, id,
 						before_failure(push, call->nitems));
+	push->failed = true;
 	push->handled += call->nitems;
 	push->ended =
 		delivery->outcome != JOOR_REFUSED || delivery->stop_reason != NULL;
@@ -174,6 +214,8 @@ make_call(Push *push, const JoorCall *call)
 	int64		  id;
 	bool		  halve;
 
+	push->run.completes = !push->failed && push->handled + call->nitems ==
+											   joor_item_list_valid(push->list);
 	do
 	{
 		delivery = joor_call_perform(push->account, call, &push->run, &id);
@@ -181,8 +223,8 @@ make_call(Push *push, const JoorCall *call)
 							 delivery->message);
 	} while (delivery->outcome == JOOR_THROTTLED);
 
-	halve =
-		delivery->too_large && delivery->http_status == 413 && !push->overwrite;
+	halve = delivery->too_large && delivery->http_status == 413 &&
+			!push->order->overwrite;
 	if (halve)
 		return true;
 	if (delivery->sqlerrcode != 0)
@@ -196,9 +238,13 @@ make_call(Push *push, const JoorCall *call)
 static void
 send_part(Push *push, int from, int count)
 {
-	JoorBatch *batch = push->batch;
-	JoorCall   call = {JOOR_BULK_INVENTORY, push->overwrite, push->dec_pending,
-					   batch->items + from, count,			 &batch->payload};
+	JoorBatch	 *batch = push->batch;
+	JoorCall	  call = {JOOR_BULK_INVENTORY,
+						  push->order->overwrite,
+						  push->order->dec_pending,
+						  batch->items + from,
+						  count,
+						  &batch->payload};
 	MemoryContext old;
 	bool		  halve;
 
@@ -229,7 +275,7 @@ check_overwrite(Push *push)
 
 	joor_overwrite_check_fits(push->account,
 							  joor_batch_is_last(batch, push->list));
-	if (push->force)
+	if (push->order->force)
 		return;
 	hashes = palloc_extended(sizeof(int64) * batch->count, MCXT_ALLOC_HUGE);
 	for (i = 0; i < batch->count; i++)
@@ -243,7 +289,7 @@ send_all(Push *push)
 {
 	while (!push->ended && joor_batch_fill(push->batch, push->list))
 	{
-		if (push->overwrite)
+		if (push->order->overwrite)
 			check_overwrite(push);
 		send_part(push, 0, push->batch->count);
 	}
@@ -280,48 +326,66 @@ say_results(const Push *push)
 				 errhint("The reasons are in joor.rejection.")));
 }
 
-/*
- * joor.push(query, server, overwrite, dec_pending, on_failure, force)
- */
-Datum
-joor_inventory_push(PG_FUNCTION_ARGS)
+static void
+init_run(Push *push)
 {
-	char *query = joor_argument_text(fcinfo, 0, "query");
-	char *server = joor_argument_text(fcinfo, 1, "server");
-	Push  push = {0};
+	push->run.source = push->order->source;
+	if (push->order->feed != NULL)
+		push->run.feed = push->order->feed->name;
+	if (IsolationUsesXactSnapshot())
+		push->run.snapshot_at = GetCurrentTransactionStartTimestamp();
+	push->run.snapshot = joor_queue_snapshot();
+}
 
-	push.overwrite = joor_argument_bool(fcinfo, 2, "overwrite");
-	push.report = report_failures(joor_argument_text(fcinfo, 4, "on_failure"));
-	push.force = joor_argument_bool(fcinfo, 5, "force");
+void
+joor_push(FunctionCallInfo fcinfo, const JoorPushOrder *order)
+{
+	Push push = {0};
+
+	push.order = order;
+	push.account = order->account;
+	push.report = report_failures(order->on_failure);
 	joor_init_materialized_srf(fcinfo);
 	push.result = (ReturnSetInfo *) fcinfo->resultinfo;
 
-	push.account = joor_account_open(server);
-	push.dec_pending =
-		PG_ARGISNULL(3) ? push.account->dec_pending : PG_GETARG_BOOL(3);
 	joor_arming_check_cluster();
 	joor_account_lock(push.account);
 	joor_account_authorize(push.account, GetUserId());
 	joor_arming_check(push.account, true);
-
-	push.run.source = "push";
-	if (IsolationUsesXactSnapshot())
-		push.run.snapshot_at = GetCurrentTransactionStartTimestamp();
-	push.run.snapshot = joor_queue_snapshot();
+	init_run(&push);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	push.batch = joor_batch_create(push.account);
 	push.call_context = AllocSetContextCreate(
 		CurrentMemoryContext, "joor_inventory call", ALLOCSET_DEFAULT_SIZES);
-	read_items(&push, query);
+	read_items(&push);
 	push.run.items = joor_item_list_valid(push.list);
-	if (push.overwrite)
+	if (order->overwrite)
 		joor_overwrite_check_items(push.list);
 	send_all(&push);
 	say_results(&push);
 	joor_item_list_close(push.list);
 	SPI_finish();
 	joor_account_unlock(push.account);
+}
+
+/*
+ * joor.push(query, server, overwrite, dec_pending, on_failure, force)
+ */
+Datum
+joor_inventory_push(PG_FUNCTION_ARGS)
+{
+	JoorPushOrder order = {0};
+
+	order.source = "push";
+	order.query = joor_argument_text(fcinfo, 0, "query");
+	order.account = joor_account_open(joor_argument_text(fcinfo, 1, "server"));
+	order.overwrite = joor_argument_bool(fcinfo, 2, "overwrite");
+	order.dec_pending =
+		PG_ARGISNULL(3) ? order.account->dec_pending : PG_GETARG_BOOL(3);
+	order.on_failure = joor_argument_text(fcinfo, 4, "on_failure");
+	order.force = joor_argument_bool(fcinfo, 5, "force");
+	joor_push(fcinfo, &order);
 	return (Datum) 0;
 }

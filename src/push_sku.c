@@ -159,9 +159,11 @@ joor_inventory_push_sku(PG_FUNCTION_ARGS)
 	JoorCall	   call = {JOOR_SKU_INVENTORY, false, false, &item, 1, NULL};
 	JoorDelivery  *delivery;
 	ReturnSetInfo *result;
-	JoorRun		   run = {"push_sku", 0, 1, NULL, 0, NULL};
+	JoorRun		   run = {0};
 	int64		   id;
 
+	run.source = "push_sku";
+	run.items = 1;
 	joor_init_materialized_srf(fcinfo);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	account =

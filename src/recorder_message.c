@@ -141,6 +141,7 @@ joor_message_put_finish(StringInfo message, const JoorRequestFinish *finish)
 	joor_message_put_text(message, finish->stop_reason);
 	joor_message_put_text(message, finish->configuration);
 	joor_message_put_text(message, finish->items);
+	joor_message_put_text(message, finish->feed);
 	joor_message_put_text(message, finish->snapshot);
 	pq_sendint32(message, finish->nhashes);
 	for (i = 0; i < finish->nhashes; i++)
@@ -176,6 +177,7 @@ joor_message_get_finish(StringInfo message, JoorRequestFinish *finish)
 	finish->stop_reason = joor_message_get_text(message);
 	finish->configuration = joor_message_get_text(message);
 	finish->items = joor_message_get_text(message);
+	finish->feed = joor_message_get_text(message);
 	finish->snapshot = joor_message_get_text(message);
 	finish->nhashes = (int) pq_getmsgint(message, 4);
 	finish->hashes =

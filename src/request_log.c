@@ -18,6 +18,7 @@
 
 #include "arming.h"
 #include "item_report.h"
+#include "change_queue.h"
 #include "published.h"
 #include "queue.h"
 #include "request_log.h"
@@ -325,6 +326,8 @@ joor_request_finish(const JoorRequestFinish *finish)
 	if (finish->nhashes > 0)
 		joor_queue_supersede(finish->serverid, finish->hashes, finish->nhashes,
 							 finish->snapshot);
+	if (finish->feed != NULL)
+		joor_changes_supersede(finish->feed, finish->snapshot);
 	if (finish->nacknowledged > 0)
 		joor_published_record(finish->serverid, finish->server, finish->id,
 							  finish->overwrite, finish->acknowledged,

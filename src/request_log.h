@@ -88,6 +88,9 @@ typedef struct JoorRequestFinish
 	char			*stop_reason; /* stops the account; NULL: no */
 	char			*configuration; /* as which it is stopped */
 	char			*items;	   /* JSON list for joor.rejection; NULL: nothing */
+	char			*feed;	   /* of which all was sent: keys that changed and
+								* that the snapshot sees leave the queue; NULL:
+								* of none */
 	char			*snapshot; /* a push: entries that it sees ... */
 	int				 nhashes;  /* ... of these positions leave the queue */
 	int64			*hashes;

@@ -141,6 +141,29 @@ is(scalar(grep { $_ != 0 } values %{ stock() }), 0, 'all is 0');
 is(sql('SELECT count(*) FROM joor.published WHERE key IS NOT NULL'), 0, 'and given up');
 
 #
+# A push of a feed
+#
+sql(q{INSERT INTO bin (sku, pieces) SELECT g, 4 FROM generate_series(30, 49) g});
+is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'more rows are sent');
+sql("SELECT joor.pause('joor')");
+sql('UPDATE bin SET pieces = 5 WHERE sku < 40; DELETE FROM bin WHERE sku >= 45');
+is(sql("SELECT count(*) FROM joor.queue WHERE feed = 'stock'"), 2, 'keys wait');
+$since = last_call();
+my ($code, $out, $err) = $node->try_sql(q{BEGIN; SELECT joor.resume('joor'); SELECT sum(items) FROM joor.push_feed('stock'); COMMIT});
+is($code, 0, 'joor.push_feed') or diag($err);
+like($out, qr/^20$/m, 'sends all rows, and zeros for those that are gone');
+is(sql("SELECT count(*) FROM joor.queue WHERE feed = 'stock'"), 0, 'the keys that waited are done');
+follows('push of a feed');
+is(sql(q{SELECT count(*) FROM joor.drift('stock')}), 0, 'nothing differs after it');
+($code, $out, $err) = $node->try_sql(q{SELECT items, outcome FROM joor.push_feed('stock', overwrite => true)});
+is($code, 0, 'an overwrite by a feed') or diag($err);
+my ($items) = $out =~ /^(\d+)\|delivered$/;
+is($items, scalar(keys %{ stock() }), 'with all that JOOR ever had of it, as 0 if need be');
+follows('overwrite by a feed');
+sql('TRUNCATE bin');
+follows('TRUNCATE once more');
+
+#
 # A key of more items than fit a request
 #
 sql("ALTER SERVER joor OPTIONS (ADD max_items '7')");
