@@ -64,7 +64,7 @@ joor_key_type_init(JoorKeyType *type, Oid base, bool by_value, int length,
 	type->text = text_of(type, context);
 	type->at_once =
 		type->text == JOOR_KEY_OUTPUT && base >= FirstNormalObjectId;
-	type->plain = type->text != JOOR_KEY_OUTPUT || type_is_enum(base);
+	type->plain = !type->at_once || type_is_enum(base);
 	if (type->at_once)
 		type->length = -1;
 }
