@@ -282,15 +282,28 @@ joor_changes_delete(const char *feed, const JoorChanges *changes, int done)
 }
 
 void
-joor_changes_supersede(const char *feed, const char *snapshot)
+joor_changes_supersede(const char *feed, const char *snapshot, int64 entry)
 {
 	JoorArgs args = {0};
 
 	joor_args_text(&args, feed);
 	joor_args_text(&args, snapshot);
+	joor_args_int(&args, entry);
 	joor_tables_execute("DELETE FROM joor.queue_change WHERE feed = $1"
 						" AND pg_catalog.pg_visible_in_snapshot(xid,"
-						"  $2::pg_snapshot)",
+						"  $2::pg_snapshot)"
+						" AND (id <> $3 OR keys IS NULL)",
+						&args, SPI_OK_DELETE);
+}
+
+void
+joor_changes_expire(void)
+{
+	JoorArgs args = {0};
+
+	joor_tables_execute("DELETE FROM joor.queue_change c WHERE NOT EXISTS ("
+						"SELECT FROM joor.feed_definition f"
+						" WHERE f.name = c.feed)",
 						&args, SPI_OK_DELETE);
 }
 

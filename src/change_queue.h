@@ -55,8 +55,15 @@ extern void joor_changes_read(const char *feed, int max_keys,
 extern void joor_changes_delete(const char *feed, const JoorChanges *changes,
 								int done);
 
-/* All of the feed was sent as of a snapshot: rows that it sees are done. */
-extern void joor_changes_supersede(const char *feed, const char *snapshot);
+/*
+ * All of the feed was sent as of a snapshot, or is queued as the keys of one
+ * entry: rows that the snapshot sees are done, but for these keys (0: none).
+ */
+extern void joor_changes_supersede(const char *feed, const char *snapshot,
+								   int64 entry);
+
+/* Deletes rows of feeds that are no more. */
+extern void joor_changes_expire(void);
 
 /*
  * Adds a row of keys, a text array, to the entry of a row; parts are numbered

@@ -78,7 +78,8 @@ joor_drain_due(const JoorDrain *drain)
 static bool
 is_resumed(JoorDrain *drain)
 {
-	return drain->failures > 0 && drain->transfer == NULL &&
+	return drain->transfer == NULL &&
+		   (drain->failures > 0 || joor_drain_failing_feed(drain) != NULL) &&
 		   joor_arming_resumed_at(drain->serverid) != drain->resumed_at;
 }
 
@@ -88,6 +89,7 @@ joor_drain_wake(JoorDrain *drain, bool blocked)
 	if (is_resumed(drain))
 	{
 		drain->failures = 0;
+		joor_feed_sources_retry(drain->sources);
 		drain->due = DT_NOBEGIN;
 	}
 	if (drain->due == DT_NOEND &&

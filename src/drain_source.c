@@ -17,6 +17,7 @@
 
 #include "utils/memutils.h"
 
+#include "arming.h"
 #include "drain_internal.h"
 #include "item_report.h"
 
@@ -114,6 +115,8 @@ read_feed(JoorDrain *drain, JoorFeedSource *source, int limit)
 				joor_drain_record_invalid(drain, feed_batch.invalid);
 				break;
 			case JOOR_FEED_NOTHING:
+				if (source->failures > 0)
+					drain->resumed_at = joor_arming_resumed_at(drain->serverid);
 				return false;
 		}
 	}

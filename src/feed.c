@@ -229,7 +229,7 @@ joor_feed_names(Oid serverid, int *count)
 	return names;
 }
 
-void
+bool
 joor_feed_note_failure(const char *name, const char *failure)
 {
 	JoorArgs args = {0};
@@ -240,8 +240,10 @@ joor_feed_note_failure(const char *name, const char *failure)
 		"UPDATE joor.feed_definition SET failure = $2,"
 		"  failed_at = CASE WHEN $2 IS NOT NULL"
 		"   THEN COALESCE(failed_at, pg_catalog.clock_timestamp()) END"
-		" WHERE name = $1",
+		" WHERE name = (SELECT name FROM joor.feed_definition"
+		"  WHERE name = $1 FOR UPDATE SKIP LOCKED)",
 		&args, SPI_OK_UPDATE);
+	return SPI_processed > 0;
 }
 
 void
@@ -292,20 +294,25 @@ joor_feed_check_owner(const JoorFeed *feed)
 }
 
 void
+joor_feed_check_usage(const JoorFeed *feed, Oid userid)
+{
+	AclResult aclresult =
+		joor_foreign_server_aclcheck(feed->serverid, userid, ACL_USAGE);
+
+	if (aclresult != ACLCHECK_OK)
+		aclcheck_error(aclresult, OBJECT_FOREIGN_SERVER, feed->server);
+}
+
+void
 joor_feed_check_select(const JoorFeed *feed)
 {
-	AclResult aclresult;
-
 	if (pg_class_aclcheck(feed->view, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for feed \"%s\"", feed->name),
 				 errhint("It takes SELECT on the view joor.%s.",
 						 quote_identifier(joor_feed_view_name(feed->name)))));
-	aclresult =
-		joor_foreign_server_aclcheck(feed->serverid, GetUserId(), ACL_USAGE);
-	if (aclresult != ACLCHECK_OK)
-		aclcheck_error(aclresult, OBJECT_FOREIGN_SERVER, feed->server);
+	joor_feed_check_usage(feed, GetUserId());
 }
 
 /*

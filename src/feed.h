@@ -87,6 +87,9 @@ extern void joor_feed_check_owner(const JoorFeed *feed);
  */
 extern void joor_feed_check_select(const JoorFeed *feed);
 
+/* Errors out unless that role may send for the account. */
+extern void joor_feed_check_usage(const JoorFeed *feed, Oid userid);
+
 /* How much of a feed is read. */
 typedef enum JoorFeedPart
 {
@@ -138,9 +141,9 @@ extern JoorFeedName *joor_feed_names(Oid serverid, int *count);
 
 /*
  * Writes down that the feed's query fails, or NULL: that it does no longer.
- * Tables are open.
+ * Waits for nobody; false: somebody is changing the feed.  Tables are open.
  */
-extern void joor_feed_note_failure(const char *name, const char *failure);
+extern bool joor_feed_note_failure(const char *name, const char *failure);
 
 /* The name of the view of a feed, palloc'd and not quoted. */
 extern char *joor_feed_view_name(const char *name);

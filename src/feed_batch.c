@@ -14,6 +14,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 
@@ -26,6 +27,9 @@
 /* The pause after a failure, in milliseconds; doubled each time up to MAX. */
 #define PAUSE_FAILED 5000
 #define PAUSE_FAILED_MAX 300000
+
+/* Longest wait for a lock on a feed, or on a table that it reads. */
+#define LOCK_TIMEOUT "1s"
 
 /* Keys that are looked up for each item that fits, at most. */
 #define KEYS_PER_ITEM_MAX 20
@@ -109,9 +113,22 @@ joor_feed_sources_note(List *sources)
 		if (source->noted)
 			continue;
 		joor_tables_begin(&tables);
-		joor_feed_note_failure(source->name, source->failure);
+		source->noted = joor_feed_note_failure(source->name, source->failure);
 		joor_tables_commit(&tables);
-		source->noted = true;
+	}
+}
+
+void
+joor_feed_sources_retry(List *sources)
+{
+	ListCell *cell;
+
+	foreach (cell, sources)
+	{
+		JoorFeedSource *source = lfirst(cell);
+
+		source->failures = 0;
+		source->retry_at = 0;
 	}
 }
 
@@ -196,6 +213,16 @@ learn_ratio(JoorFeedSource *source, const JoorFeedBatch *batch)
 	source->items_per_key = (source->items_per_key + ratio) / 2;
 }
 
+/* The feed, if its owner may still send for the account. */
+static JoorFeed *
+open_feed(const JoorFeedSource *source)
+{
+	JoorFeed *feed = joor_feed_open(source->name);
+
+	joor_feed_check_usage(feed, feed->owner);
+	return feed;
+}
+
 static JoorFeedResult
 read_keys(JoorFeedSource *source, const JoorAccount *account, int limit,
 		  JoorFeedBatch *batch)
@@ -203,7 +230,7 @@ read_keys(JoorFeedSource *source, const JoorAccount *account, int limit,
 	JoorFeedQuestion question = {0};
 
 	batch->snapshot = joor_queue_snapshot();
-	question.feed = joor_feed_open(source->name);
+	question.feed = open_feed(source);
 	question.rules = &account->rules;
 	question.serverid = account->serverid;
 	question.limit = limit;
@@ -227,16 +254,18 @@ static JoorFeedResult
 read_everything(JoorFeedSource *source, const JoorAccount *account,
 				JoorFeedBatch *batch)
 {
+	const JoorChangeRow *row = &batch->changes.rows[0];
+	char				*snapshot = joor_queue_snapshot();
+
 	source->known_keys =
-		joor_feed_expand(joor_feed_open(source->name), account->serverid,
-						 &batch->changes.rows[0]);
-	joor_changes_delete(source->name, &batch->changes, 0);
+		joor_feed_expand(open_feed(source), account->serverid, row);
+	joor_changes_supersede(source->name, snapshot, row->id);
 	return JOOR_FEED_AGAIN;
 }
 
 static JoorFeedResult
-read_batch(JoorFeedSource *source, const JoorAccount *account, int limit,
-		   JoorFeedBatch *batch)
+read_changes(JoorFeedSource *source, const JoorAccount *account, int limit,
+			 JoorFeedBatch *batch)
 {
 	if (source->part.nkeys > 0)
 		batch->changes = source->part;
@@ -248,6 +277,24 @@ read_batch(JoorFeedSource *source, const JoorAccount *account, int limit,
 	if (batch->changes.everything)
 		return read_everything(source, account, batch);
 	return read_keys(source, account, limit, batch);
+}
+
+/* Does not wait long for anybody, for other accounts wait for us. */
+static JoorFeedResult
+read_batch(JoorFeedSource *source, const JoorAccount *account, int limit,
+		   JoorFeedBatch *batch)
+{
+	int			   nest_level = NewGUCNestLevel();
+	JoorFeedResult result;
+
+	(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	if (joor_feed_timeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, joor_feed_timeout);
+	result = read_changes(source, account, limit, batch);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	AtEOXact_GUC(true, nest_level);
+	return result;
 }
 
 /* Whether an error is of the feed's own making: no cancel, no shutdown. */
@@ -303,10 +350,7 @@ joor_feed_batch_read(JoorFeedSource *source, const JoorAccount *account,
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		if (joor_feed_timeout > 0)
-			enable_timeout_after(STATEMENT_TIMEOUT, joor_feed_timeout);
 		result = read_batch(source, account, limit, batch);
-		disable_timeout(STATEMENT_TIMEOUT, false);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;

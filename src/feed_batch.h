@@ -85,6 +85,9 @@ typedef enum JoorFeedResult
  */
 extern List *joor_feed_sources(List *sources, Oid serverid);
 
+/* Those that fail are read again without delay. */
+extern void joor_feed_sources_retry(List *sources);
+
 /*
  * Reads the next batch, of at most limit items.  On JOOR_FEED_AGAIN, invalid
  * may be set, too.  Errors of the feed's are caught and remembered in the

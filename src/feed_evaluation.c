@@ -21,7 +21,6 @@
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -33,9 +32,6 @@
 #include "item_report.h"
 #include "key_index.h"
 #include "published.h"
-
-/* Longest wait for a lock on a table that a feed reads. */
-#define LOCK_TIMEOUT "1s"
 
 /* A row of the feed, or a published position. */
 typedef struct Candidate
@@ -351,8 +347,6 @@ joor_feed_evaluate(const JoorFeedQuestion *question, JoorFeedBatch *batch)
 		elog(ERROR, "SPI_connect failed");
 	MemoryContextSwitchTo(evaluation.scratch);
 	joor_feed_enter(question->feed, &state);
-	(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	write_keys(&evaluation);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	query = joor_item_query_open(joor_feed_query(question->feed, question->part,

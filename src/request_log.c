@@ -327,7 +327,7 @@ joor_request_finish(const JoorRequestFinish *finish)
 		joor_queue_supersede(finish->serverid, finish->hashes, finish->nhashes,
 							 finish->snapshot);
 	if (finish->feed != NULL)
-		joor_changes_supersede(finish->feed, finish->snapshot);
+		joor_changes_supersede(finish->feed, finish->snapshot, 0);
 	if (finish->nacknowledged > 0)
 		joor_published_record(finish->serverid, finish->server, finish->id,
 							  finish->overwrite, finish->acknowledged,

@@ -35,6 +35,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "change_queue.h"
 #include "drain.h"
 #include "http.h"
 #include "queue.h"
@@ -251,9 +252,9 @@ step_drains(bool *in_flight)
 	return next;
 }
 
-/* Old requests go whether there is traffic or not. */
+/* What is of no use goes, whether there is traffic or not. */
 static void
-expire_requests(void)
+expire(void)
 {
 	JoorTables	tables;
 	TimestampTz now = GetCurrentTimestamp();
@@ -263,6 +264,7 @@ expire_requests(void)
 	expired_at = now;
 	joor_tables_begin(&tables);
 	joor_request_expire();
+	joor_changes_expire();
 	joor_tables_commit(&tables);
 }
 
@@ -342,7 +344,7 @@ turn(void)
 	}
 	look_around();
 	next = step_drains(&in_flight);
-	expire_requests();
+	expire();
 	if (in_flight || next != DT_NOEND)
 		idle_since = GetCurrentTimestamp();
 	else

@@ -216,10 +216,33 @@ is(sql(q{SELECT count(*) FROM joor.queue WHERE feed = 'loose'}), 1, 'its keys st
 sql('UPDATE bin SET pieces = 9 WHERE sku = 25');
 $node->wait_until(q{SELECT NOT EXISTS (SELECT FROM joor.queue WHERE feed = 'stock')}, 'another feed of the account goes on');
 is(stock()->{'Milano - u25'}, 9, 'with its quantities');
-sql('UPDATE loose SET divisor = 5 WHERE id = 2');
+sql(q{UPDATE loose SET divisor = 5 WHERE id = 2; SELECT joor.resume('joor')});
 is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'mended: its queue is empty in the end');
 is(stock()->{'Milano - x2'}, 2, 'with its quantity');
 is(sql(q{SELECT failed_at IS NULL AND failure IS NULL FROM joor.feed WHERE name = 'loose'}), 't', 'and it fails no longer');
+
+# A feed whose table somebody has locked, and one whose owner lost his right
+sql("SELECT joor.pause('joor'); UPDATE loose SET divisor = 3 WHERE id = 3");
+my $other = $node->background_psql('postgres');
+$other->query_safe('BEGIN; LOCK TABLE loose');
+sql("SELECT joor.resume('joor')");
+sql('UPDATE bin SET pieces = 10 WHERE sku = 25');
+$node->wait_until(q{SELECT failure ~ 'lock timeout' FROM joor.feed WHERE name = 'loose'}, 'a feed whose table is locked says so');
+$node->wait_until(q{SELECT NOT EXISTS (SELECT FROM joor.queue WHERE feed = 'stock')}, 'another one goes on');
+$other->query_safe('COMMIT');
+$other->quit;
+sql("SELECT joor.resume('joor')");
+is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'unlocked: its queue is empty in the end');
+sql(q{CREATE ROLE keeper; ALTER VIEW joor.feed_loose OWNER TO keeper; GRANT SELECT ON loose TO keeper; GRANT USAGE ON SCHEMA joor TO keeper;
+	UPDATE loose SET divisor = 2 WHERE id = 3});
+$node->wait_until(q{SELECT failure ~ 'permission denied for foreign server joor' FROM joor.feed WHERE name = 'loose'}, 'USAGE on the server is what permits to send');
+sql(q{GRANT USAGE ON FOREIGN SERVER joor TO keeper; SELECT joor.resume('joor')});
+is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'granted: it is sent');
+is(stock()->{'Milano - x3'}, 5, 'as its owner reads it');
+sql('REVOKE SELECT ON loose FROM keeper; UPDATE loose SET divisor = 1 WHERE id = 3');
+$node->wait_until(q{SELECT failure ~ 'permission denied for table loose' FROM joor.feed WHERE name = 'loose'}, 'a feed has the rights of its owner');
+sql(q{GRANT SELECT ON loose TO keeper; SELECT joor.resume('joor')});
+is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'granted: it is sent, too');
 
 is_deeply([ grep { $_->{rule} !~ /^(?:token|too_large)$/ } @{ $joor->violations } ], [], 'no rule of JOOR was broken')
   or diag(explain($joor->violations));
