@@ -47,7 +47,7 @@ get_item(StringInfo message, JoorItem *item)
 	(void) pq_getmsgbytes(message, (int) (end - begin));
 }
 
-/* Items that are got, count of them; one more in vain, so never none. */
+/* The next items, and how many they are. */
 static JoorItem *
 get_items(StringInfo message, int *count)
 {
