@@ -301,9 +301,11 @@ joor_changes_expire(void)
 {
 	JoorArgs args = {0};
 
-	joor_tables_execute("DELETE FROM joor.queue_change c WHERE NOT EXISTS ("
-						"SELECT FROM joor.feed_definition f"
-						" WHERE f.name = c.feed)",
+	joor_tables_execute("DELETE FROM joor.queue_change c"
+						" WHERE c.queued_at < pg_catalog.clock_timestamp()"
+						"   - interval '1 hour'"
+						"  AND NOT EXISTS (SELECT FROM joor.feed_definition f"
+						"   WHERE f.name = c.feed)",
 						&args, SPI_OK_DELETE);
 }
 

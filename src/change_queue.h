@@ -62,7 +62,7 @@ extern void joor_changes_delete(const char *feed, const JoorChanges *changes,
 extern void joor_changes_supersede(const char *feed, const char *snapshot,
 								   int64 entry);
 
-/* Deletes rows of feeds that are no more. */
+/* Deletes rows that are an hour old, of feeds that are no more. */
 extern void joor_changes_expire(void);
 
 /*
