@@ -67,11 +67,13 @@ sql(q{ROLLBACK PREPARED 'two'});
 is(take(), '3', 'a prepared transaction that is rolled back leaves nothing');
 sql(q{BEGIN; TRUNCATE stock; PREPARE TRANSACTION 'three'; COMMIT PREPARED 'three'});
 is(take(), '(everything)', 'TRUNCATE, prepared');
-is(sql(q{SET work_mem = '64kB'; BEGIN;
+my $log_at = -s $node->logfile;
+is(sql(q{SET work_mem = '64kB'; SET log_temp_files = 0; BEGIN;
 	INSERT INTO stock SELECT g, g, 0 FROM generate_series(1, 300000) g; PREPARE TRANSACTION 'four';
 	UPDATE stock SET on_hand = 0 WHERE false; COMMIT PREPARED 'four';
 	SELECT count(DISTINCT key) FROM joor.queue_change, unnest(keys) AS key}),
 	300000, 'more keys than fit into memory, prepared');
+like(slurp_file($node->logfile, $log_at), qr/temporary file: path/, 'they went to a temporary file');
 sql('TRUNCATE stock; TRUNCATE joor.queue_change');
 
 #
