@@ -58,7 +58,7 @@
  * While announcements keep coming, a look at the queue is followed by a pause,
  * in milliseconds: so many times what the look took, within bounds.
  */
-#define LOOK_PAUSE_MIN 10
+#define LOOK_PAUSE_MIN 20
 #define LOOK_PAUSE_MAX 100
 #define LOOK_PAUSE_TIMES 20
 

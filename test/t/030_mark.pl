@@ -51,7 +51,13 @@ my $watch = q{
 	ALTER TABLE stock ENABLE ALWAYS TRIGGER mark;
 	ALTER TABLE stock ENABLE ALWAYS TRIGGER mark_all;
 };
-sql("$watched $watch");
+# Feeds of a server, as far as the queue goes: they have no view to be read.
+my $define = q{
+	INSERT INTO joor.feed_definition (name, serverid, server, key_column, created_at)
+	SELECT f, oid, srvname, 'sku', now() FROM pg_foreign_server, (VALUES ('stock'), ('other')) v (f);
+};
+$node->account($joor, 'joor');
+sql("SELECT joor.pause('joor'); $define $watched $watch");
 
 #
 # Two-phase commit
@@ -67,11 +73,13 @@ sql(q{ROLLBACK PREPARED 'two'});
 is(take(), '3', 'a prepared transaction that is rolled back leaves nothing');
 sql(q{BEGIN; TRUNCATE stock; PREPARE TRANSACTION 'three'; COMMIT PREPARED 'three'});
 is(take(), '(everything)', 'TRUNCATE, prepared');
-is(sql(q{SET work_mem = '64kB'; BEGIN;
+my $log_at = -s $node->logfile;
+is(sql(q{SET work_mem = '64kB'; SET log_temp_files = 0; BEGIN;
 	INSERT INTO stock SELECT g, g, 0 FROM generate_series(1, 300000) g; PREPARE TRANSACTION 'four';
 	UPDATE stock SET on_hand = 0 WHERE false; COMMIT PREPARED 'four';
 	SELECT count(DISTINCT key) FROM joor.queue_change, unnest(keys) AS key}),
 	300000, 'more keys than fit into memory, prepared');
+like(slurp_file($node->logfile, $log_at), qr/temporary file: path/, 'they went to a temporary file');
 sql('TRUNCATE stock; TRUNCATE joor.queue_change');
 
 #
@@ -121,10 +129,6 @@ SKIP:
 #
 # The worker is told, and so is joor.wait
 #
-$node->account($joor, 'joor');
-sql(q{INSERT INTO joor.feed_definition (name, serverid, server, key_column, created_at)
-	SELECT f, oid, srvname, 'sku', now() FROM pg_foreign_server, (VALUES ('stock'), ('other')) v (f)});
-sql("SELECT joor.pause('joor')");
 sql('UPDATE stock SET on_hand = 3 WHERE id = 1');
 is(sql("SELECT joor.wait('joor', '100 ms')"), 'f', 'joor.wait knows of an entry of a feed');
 take();
@@ -206,7 +210,8 @@ $node->stop;
 my $publisher = JoorNode->new('publisher', bare => 1, init => { allows_streaming => 'logical' });
 my $subscriber = JoorNode->new('subscriber', preload => 1);
 $publisher->safe_psql('postgres', "$watched CREATE PUBLICATION stock FOR TABLE stock");
-$subscriber->safe_psql('postgres', "$watched $watch");
+$subscriber->account($joor, 'subscriber', inactive => 1);
+$subscriber->safe_psql('postgres', "$define $watched $watch");
 $subscriber->safe_psql('postgres', sprintf('CREATE SUBSCRIPTION stock CONNECTION $$%s$$ PUBLICATION stock',
 	$publisher->connstr('postgres')));
 $subscriber->wait_until(q{SELECT NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate NOT IN ('r', 's'))},
