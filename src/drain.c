@@ -380,6 +380,14 @@ may_pass(int sqlerrcode)
 	}
 }
 
+/* What was done with entries in a transaction that failed was not done. */
+static void
+rewind_sources(JoorDrain *drain)
+{
+	MemSet(&drain->scan, 0, sizeof(drain->scan));
+	joor_feed_sources_rewind(drain->sources);
+}
+
 /* An error of the account's: remember it, and try again later. */
 static void
 note_error(JoorDrain *drain, MemoryContext context)
@@ -392,6 +400,7 @@ note_error(JoorDrain *drain, MemoryContext context)
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
 	MemoryContextSwitchTo(context);
+	rewind_sources(drain);
 	unlock_account(drain);
 	if (drain->transfer != NULL)
 		(void) joor_http_end(drain->transfer);

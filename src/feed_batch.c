@@ -169,6 +169,20 @@ forget_part(JoorFeedSource *source)
 	MemSet(&source->part, 0, sizeof(source->part));
 }
 
+void
+joor_feed_sources_rewind(List *sources)
+{
+	ListCell *cell;
+
+	foreach (cell, sources)
+	{
+		JoorFeedSource *source = lfirst(cell);
+
+		MemSet(&source->scan, 0, sizeof(source->scan));
+		forget_part(source);
+	}
+}
+
 /* Keeps the changes of a batch whose first key is not done yet. */
 static void
 keep_part(JoorFeedSource *source, const JoorFeedBatch *batch)

@@ -88,6 +88,9 @@ extern List *joor_feed_sources(List *sources, Oid serverid);
 /* Those that fail are read again without delay. */
 extern void joor_feed_sources_retry(List *sources);
 
+/* A transaction in which they were read has failed: they begin anew. */
+extern void joor_feed_sources_rewind(List *sources);
+
 /*
  * Reads the next batch, of at most limit items.  On JOOR_FEED_AGAIN, invalid
  * may be set, too.  Errors of the feed's are caught and remembered in the
