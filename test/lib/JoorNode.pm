@@ -1,6 +1,7 @@
 # A private PostgreSQL with joor_inventory, and its accounts at a simulator.
 #
 #   my $node = JoorNode->new('name', preload => 1, conf => "...");
+#       preload => 'pg_cron, joor_inventory' names all libraries
 #   $node->account($simulator, 'joor', options => "max_items '10'", token => 't')
 #       creates the account at both ends and activates it
 #   $node->push_query($query, %arguments) rows of joor.push as hashes
@@ -22,8 +23,10 @@ sub new
 	my $self = $class->SUPER::new($name);
 	$self->init(%{ $option{init} // {} });
 	$self->append_conf('postgresql.conf', install_settings());
-	$self->append_conf('postgresql.conf', "shared_preload_libraries = 'joor_inventory'")
-	  if $option{preload};
+	my $preload = $option{preload};
+	$preload = 'joor_inventory' if $preload and $preload eq '1';
+	$self->append_conf('postgresql.conf', "shared_preload_libraries = '$preload'")
+	  if $preload;
 	$self->append_conf('postgresql.conf', $option{conf}) if $option{conf};
 	$self->start;
 	$self->safe_psql('postgres', 'CREATE EXTENSION joor_inventory')

@@ -2,7 +2,7 @@
 # private copy of the tree in which a user that is not root can build.
 
 packages="postgresql-15 postgresql-client-15 postgresql-server-dev-15
-	libpq-dev libcurl4-openssl-dev libxml2-dev libmicrohttpd-dev
+	postgresql-15-cron libpq-dev libcurl4-openssl-dev libxml2-dev libmicrohttpd-dev
 	libjansson-dev build-essential pkg-config libipc-run-perl openssl
 	clang-format"
 
