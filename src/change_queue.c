@@ -187,29 +187,25 @@ joor_changes_read(const char *feed, int max_keys, JoorQueueScan *scan,
 static void
 add_rows(JoorArgs *args, const JoorChangeRow *const *rows, int count)
 {
-	Datum *ids = palloc(sizeof(Datum) * (count + 1));
-	Datum *parts = palloc(sizeof(Datum) * (count + 1));
+	int64 *ids = palloc(sizeof(int64) * (count + 1));
+	int64 *parts = palloc(sizeof(int64) * (count + 1));
 	int	   i;
 
 	for (i = 0; i < count; i++)
 	{
-		ids[i] = Int64GetDatum(rows[i]->id);
-		parts[i] = Int32GetDatum(rows[i]->part);
+		ids[i] = rows[i]->id;
+		parts[i] = rows[i]->part;
 	}
-	joor_args_datum(
-		args, INT8ARRAYOID,
-		PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64),
-										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
-	joor_args_datum(
-		args, INT4ARRAYOID,
-		PointerGetDatum(construct_array(parts, count, INT4OID, sizeof(int32),
-										true, TYPALIGN_INT)));
+	joor_args_ints(args, ids, count);
+	joor_args_ints(args, parts, count);
+	pfree(ids);
+	pfree(parts);
 }
 
 /* The rows of these ids and parts, $2 and $3. */
 #define ROWS_FOUND                                                   \
 	"SELECT q.ctid FROM ROWS FROM (pg_catalog.unnest($2::bigint[])," \
-	"  pg_catalog.unnest($3::integer[])) AS d(id, part)"             \
+	"  pg_catalog.unnest($3::bigint[])) AS d(id, part)"              \
 	" CROSS JOIN LATERAL (SELECT e.ctid FROM joor.queue_change e"    \
 	"  WHERE e.feed = $1 AND e.id = d.id AND e.part = d.part"        \
 	"  ORDER BY e.feed, e.id, e.part OFFSET 0) q"
@@ -234,18 +230,12 @@ shorten_rows(const char *feed, const JoorChangeRow *const *rows, int count,
 			 char *const *keys, int nkeys)
 {
 	JoorArgs args = {0};
-	Datum	*datums = palloc(sizeof(Datum) * (nkeys + 1));
-	int		 i;
 
 	if (count == 0)
 		return;
-	for (i = 0; i < nkeys; i++)
-		datums[i] = CStringGetTextDatum(keys[i]);
 	joor_args_text(&args, feed);
 	add_rows(&args, rows, count);
-	joor_args_datum(&args, TEXTARRAYOID,
-					PointerGetDatum(construct_array(datums, nkeys, TEXTOID, -1,
-													false, TYPALIGN_INT)));
+	joor_args_texts(&args, keys, nkeys);
 	joor_tables_execute(
 		"UPDATE joor.queue_change c SET keys = ARRAY("
 		" SELECT k.key FROM pg_catalog.unnest(c.keys) WITH ORDINALITY AS k(key, n)"
@@ -311,7 +301,7 @@ joor_changes_expire(void)
 
 void
 joor_changes_put(const char *feed, const JoorChangeRow *row, int part,
-				 Datum keys)
+				 char *const *keys, int nkeys)
 {
 	JoorArgs args = {0};
 
@@ -319,7 +309,7 @@ joor_changes_put(const char *feed, const JoorChangeRow *row, int part,
 	joor_args_int(&args, row->id);
 	joor_args_int(&args, row->part);
 	joor_args_int(&args, part);
-	joor_args_datum(&args, TEXTARRAYOID, keys);
+	joor_args_texts(&args, keys, nkeys);
 	joor_tables_execute(
 		"INSERT INTO joor.queue_change (feed, id, part, queued_at, xid, keys)"
 		" SELECT feed, id, $4, queued_at, xid, $5 FROM joor.queue_change"

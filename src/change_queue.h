@@ -66,11 +66,11 @@ extern void joor_changes_supersede(const char *feed, const char *snapshot,
 extern void joor_changes_expire(void);
 
 /*
- * Adds a row of keys, a text array, to the entry of a row; parts are numbered
+ * Adds a row of keys to the entry of a row; parts are numbered
  * from 1.  So an entry of everything becomes one of many keys, and keeps its
  * place.
  */
 extern void joor_changes_put(const char *feed, const JoorChangeRow *row,
-							 int part, Datum keys);
+							 int part, char *const *keys, int nkeys);
 
 #endif /* JOOR_CHANGE_QUEUE_H */

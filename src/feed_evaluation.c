@@ -19,7 +19,6 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
@@ -190,17 +189,12 @@ static void
 add_gone(Evaluation *evaluation)
 {
 	const JoorFeedQuestion *question = evaluation->question;
-	Datum				   *keys = palloc(sizeof(Datum) * question->nkeys);
 	int						count;
 	int						i;
 
-	for (i = 0; i < question->nkeys; i++)
-		keys[i] = CStringGetTextDatum(evaluation->keys[i]);
-	evaluation->published = joor_published_of_keys(
-		question->serverid, question->feed->name,
-		PointerGetDatum(construct_array(keys, question->nkeys, TEXTOID, -1,
-										false, TYPALIGN_INT)),
-		&count);
+	evaluation->published =
+		joor_published_of_keys(question->serverid, question->feed->name,
+							   evaluation->keys, question->nkeys, &count);
 	for (i = 0; i < count; i++)
 	{
 		const JoorPublishedRow *row = &evaluation->published[i];

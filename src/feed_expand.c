@@ -21,7 +21,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -112,15 +111,6 @@ sort_published_keys(Tuplesortstate *sort, const JoorFeed *feed, Oid serverid)
 		TEXTOID);
 }
 
-static void
-write_row(const JoorFeed *feed, const JoorChangeRow *row, int part, Datum *keys,
-		  int count)
-{
-	joor_changes_put(feed->name, row, part,
-					 PointerGetDatum(construct_array(keys, count, TEXTOID, -1,
-													 false, TYPALIGN_INT)));
-}
-
 /* Writes the distinct keys; how many. */
 static int64
 write_keys(Tuplesortstate *sort, const JoorFeed *feed, const JoorChangeRow *row)
@@ -129,7 +119,7 @@ write_keys(Tuplesortstate *sort, const JoorFeed *feed, const JoorChangeRow *row)
 		CurrentMemoryContext, "joor_inventory keys", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	char		 *last = NULL;
-	Datum		  keys[CHUNK];
+	char		 *keys[CHUNK];
 	int64		  total = 0;
 	int			  count = 0;
 	int			  part = 1;
@@ -144,17 +134,17 @@ write_keys(Tuplesortstate *sort, const JoorFeed *feed, const JoorChangeRow *row)
 			continue;
 		if (count == CHUNK)
 		{
-			write_row(feed, row, part++, keys, count);
+			joor_changes_put(feed->name, row, part++, keys, count);
 			count = 0;
 			MemoryContextReset(context);
 			name = TextDatumGetCString(key);
 		}
 		last = name;
-		keys[count++] = CStringGetTextDatum(name);
+		keys[count++] = name;
 		total++;
 	}
 	if (count > 0)
-		write_row(feed, row, part, keys, count);
+		joor_changes_put(feed->name, row, part, keys, count);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return total;

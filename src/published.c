@@ -23,7 +23,6 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -259,22 +258,6 @@ joor_published_record(Oid serverid, const char *server, int64 request_id,
 	}
 }
 
-/* An array parameter of hashes. */
-static void
-add_hashes(JoorArgs *args, const int64 *hashes, int count)
-{
-	Datum *datums =
-		palloc_extended(sizeof(Datum) * (count + 1), MCXT_ALLOC_HUGE);
-	int i;
-
-	for (i = 0; i < count; i++)
-		datums[i] = Int64GetDatum(hashes[i]);
-	joor_args_datum(
-		args, INT8ARRAYOID,
-		PointerGetDatum(construct_array(datums, count, INT8OID, sizeof(int64),
-										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
-}
-
 void
 joor_published_detach(Oid serverid, const int64 *hashes, int count)
 {
@@ -283,7 +266,7 @@ joor_published_detach(Oid serverid, const int64 *hashes, int count)
 	if (count == 0)
 		return;
 	joor_args_oid(&args, serverid);
-	add_hashes(&args, hashes, count);
+	joor_args_ints(&args, hashes, count);
 	joor_tables_execute("UPDATE joor.published_item SET key = NULL"
 						" WHERE serverid = $1 AND hash = ANY ($2)"
 						"  AND key IS NOT NULL",
@@ -313,7 +296,7 @@ joor_published_count(Oid serverid, const int64 *hashes, int count, int64 *all,
 	Datum	 value;
 
 	joor_args_oid(&args, serverid);
-	add_hashes(&args, hashes, count);
+	joor_args_ints(&args, hashes, count);
 	joor_tables_execute(
 		"SELECT (SELECT pg_catalog.count(*) FROM joor.published_item"
 		"  WHERE serverid = $1 AND published_at IS NOT NULL),"

@@ -70,11 +70,11 @@ extern void joor_published_detach(Oid serverid, const int64 *hashes, int count);
 extern void joor_published_forget(const char *feed);
 
 /*
- * Reads all rows of a feed's keys, in the order of hash.  keys: an array of
- * text.  Allocated in the current memory context.
+ * Reads all rows of a feed's keys, in the order of hash.  Allocated in the current memory context.
  */
 extern JoorPublishedRow *joor_published_of_keys(Oid serverid, const char *feed,
-												Datum keys, int *count);
+												char *const *keys, int nkeys,
+												int *count);
 
 /*
  * Walks all rows of an account, detached ones too, in the order of hash and in

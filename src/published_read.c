@@ -75,13 +75,14 @@ read_rows(MemoryContext context, int *count)
 }
 
 JoorPublishedRow *
-joor_published_of_keys(Oid serverid, const char *feed, Datum keys, int *count)
+joor_published_of_keys(Oid serverid, const char *feed, char *const *keys,
+					   int nkeys, int *count)
 {
 	JoorArgs args = {0};
 
 	joor_args_oid(&args, serverid);
 	joor_args_text(&args, feed);
-	joor_args_datum(&args, TEXTARRAYOID, keys);
+	joor_args_texts(&args, keys, nkeys);
 	joor_tables_execute(
 		"SELECT " ROW_COLUMNS " FROM (SELECT DISTINCT k COLLATE \"C\" FROM"
 		"  pg_catalog.unnest($3::text[]) AS k) AS u(key)"

@@ -22,7 +22,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -173,21 +172,6 @@ take_entry(JoorQueueBatch *batch, HeapTuple tuple, TupleDesc desc)
 	batch->count++;
 }
 
-/* An array parameter of int8. */
-static void
-add_array(JoorArgs *args, const int64 *values, int count)
-{
-	Datum *datums = palloc(sizeof(Datum) * Max(count, 1));
-	int	   i;
-
-	for (i = 0; i < count; i++)
-		datums[i] = Int64GetDatum(values[i]);
-	joor_args_datum(
-		args, INT8ARRAYOID,
-		PointerGetDatum(construct_array(datums, count, INT8OID, sizeof(int64),
-										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
-}
-
 /* Takes all rows of a result, and frees it. */
 static void
 take_entries(JoorQueueBatch *batch, MemoryContext context)
@@ -215,7 +199,7 @@ joor_queue_read_positions(Oid serverid, const int64 *hashes, int count,
 	if (count == 0)
 		return;
 	joor_args_oid(&args, serverid);
-	add_array(&args, hashes, count);
+	joor_args_ints(&args, hashes, count);
 	joor_tables_execute(
 		"SELECT " ENTRY_COLUMNS
 		" FROM pg_catalog.unnest($2::bigint[]) WITH ORDINALITY AS h(hash, n)"
@@ -278,8 +262,8 @@ joor_queue_delete(Oid serverid, const int64 *hashes, const int64 *ids,
 	if (count == 0)
 		return;
 	joor_args_oid(&args, serverid);
-	add_array(&args, hashes, count);
-	add_array(&args, ids, count);
+	joor_args_ints(&args, hashes, count);
+	joor_args_ints(&args, ids, count);
 	joor_tables_execute(
 		"DELETE FROM joor.queue_item WHERE ctid = ANY (ARRAY("
 		" SELECT q.ctid FROM ROWS FROM (pg_catalog.unnest($2::bigint[]),"
@@ -297,7 +281,7 @@ joor_queue_supersede(Oid serverid, const int64 *hashes, int count,
 	JoorArgs args = {0};
 
 	joor_args_oid(&args, serverid);
-	add_array(&args, hashes, count);
+	joor_args_ints(&args, hashes, count);
 	joor_args_text(&args, snapshot);
 	joor_tables_execute(
 		"DELETE FROM joor.queue_item WHERE ctid = ANY (ARRAY("

@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "tcop/tcopprot.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -181,6 +182,43 @@ void
 joor_args_time(JoorArgs *args, TimestampTz value)
 {
 	add_arg(args, TIMESTAMPTZOID, TimestampTzGetDatum(value), false);
+}
+
+/* Adds an array, and frees its datums. */
+static void
+add_array(JoorArgs *args, Oid array_type, Datum *datums, int count, Oid type,
+		  int16 length, bool by_value, char alignment)
+{
+	joor_args_datum(args, array_type,
+					PointerGetDatum(construct_array(datums, count, type, length,
+													by_value, alignment)));
+	pfree(datums);
+}
+
+void
+joor_args_ints(JoorArgs *args, const int64 *values, int count)
+{
+	Datum *datums =
+		palloc_extended(sizeof(Datum) * (count + 1), MCXT_ALLOC_HUGE);
+	int i;
+
+	for (i = 0; i < count; i++)
+		datums[i] = Int64GetDatum(values[i]);
+	add_array(args, INT8ARRAYOID, datums, count, INT8OID, sizeof(int64),
+			  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+}
+
+void
+joor_args_texts(JoorArgs *args, char *const *values, int count)
+{
+	Datum *datums =
+		palloc_extended(sizeof(Datum) * (count + 1), MCXT_ALLOC_HUGE);
+	int i;
+
+	for (i = 0; i < count; i++)
+		datums[i] = CStringGetTextDatum(values[i]);
+	add_array(args, TEXTARRAYOID, datums, count, TEXTOID, -1, false,
+			  TYPALIGN_INT);
 }
 
 void

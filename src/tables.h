@@ -68,6 +68,9 @@ extern void joor_args_bool(JoorArgs *args, bool value);
 extern void joor_args_text(JoorArgs *args, const char *value);
 extern void joor_args_time(JoorArgs *args, TimestampTz value);
 extern void joor_args_null(JoorArgs *args, Oid type);
+/* Arrays of bigint and of text; the texts are in the server's encoding. */
+extern void joor_args_ints(JoorArgs *args, const int64 *values, int count);
+extern void joor_args_texts(JoorArgs *args, char *const *values, int count);
 extern void joor_args_datum(JoorArgs *args, Oid type, Datum value);
 
 /*
