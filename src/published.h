@@ -77,6 +77,13 @@ extern JoorPublishedRow *joor_published_of_keys(Oid serverid, const char *feed,
 												int *count);
 
 /*
+ * The feed and the key of a position's row, palloc'd; false: it is of none, or
+ * detached.
+ */
+extern bool joor_published_find_key(Oid serverid, int64 hash, char **feed,
+									char **key);
+
+/*
  * Walks all rows of an account, detached ones too, in the order of hash and in
  * a snapshot taken now, in bounded memory; each says whether it is a feed's.  The cursor lives in the current
  * memory context; if that is not the one of joor_tables_open(), it may be read

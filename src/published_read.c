@@ -94,6 +94,26 @@ joor_published_of_keys(Oid serverid, const char *feed, char *const *keys,
 	return read_rows(CurrentMemoryContext, count);
 }
 
+bool
+joor_published_find_key(Oid serverid, int64 hash, char **feed, char **key)
+{
+	JoorArgs args = {0};
+	Datum	 value;
+
+	joor_args_oid(&args, serverid);
+	joor_args_int(&args, hash);
+	joor_tables_execute("SELECT feed::text, key FROM joor.published_item"
+						" WHERE serverid = $1 AND hash = $2",
+						&args, SPI_OK_SELECT);
+	if (!joor_tables_value(1, &value))
+		return false;
+	*feed = TextDatumGetCString(value);
+	if (!joor_tables_value(2, &value))
+		return false;
+	*key = TextDatumGetCString(value);
+	return true;
+}
+
 JoorPublishedCursor *
 joor_published_open(Oid serverid, const char *feed)
 {

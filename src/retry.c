@@ -3,8 +3,9 @@
  * retry.c
  *	  Rejected items go back to the queue.
  *
- * The rejected quantity is sent again as it was; where it may have changed
- * since, pushing or enqueuing the query again is the better way.
+ * What a feed publishes is read from the feed again: its key is marked.  Other
+ * items are sent again as they were; where a quantity may have changed since,
+ * pushing or enqueuing the query again is the better way.
  *
  * Floor 6.
  *
@@ -24,7 +25,9 @@
 #include "utils/builtins.h"
 
 #include "account.h"
+#include "change_writer.h"
 #include "item_list.h"
+#include "published.h"
 #include "queue.h"
 #include "retry.h"
 #include "tables.h"
@@ -58,6 +61,22 @@ rejection_servers(Datum ids)
 	return servers;
 }
 
+/* Marks the key of an item that a feed publishes; false: none does. */
+static bool
+mark_key(Oid serverid, const JoorItem *item)
+{
+	JoorChangeWriter *writer;
+	char			 *feed;
+	char			 *key;
+
+	if (!joor_published_find_key(serverid, (int64) joor_item_hash(item), &feed,
+								 &key))
+		return false;
+	writer = joor_change_begin(feed);
+	joor_change_add(writer, key, (int) strlen(key));
+	return joor_change_end(writer);
+}
+
 /* Queues the open rejections of one server. */
 static int64
 retry_server(Oid serverid, Datum ids)
@@ -83,7 +102,8 @@ retry_server(Oid serverid, Datum ids)
 
 		if (!joor_item_check(&batch.items[i], &account->rules, &violation))
 			continue;
-		joor_queue_add(writer, &batch.items[i]);
+		if (!mark_key(serverid, &batch.items[i]))
+			joor_queue_add(writer, &batch.items[i]);
 		count++;
 	}
 	joor_queue_end(writer);

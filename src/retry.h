@@ -16,8 +16,8 @@
 #include "compat.h"
 
 /*
- * Queues the items of open rejections, given by an array of their ids; how
- * many.  The caller needs USAGE on their servers.  The rejections stay open
+ * Queues the items of open rejections, given by an array of their ids, or
+ * marks their keys if a feed publishes them; how many items.  The caller needs USAGE on their servers.  The rejections stay open
  * until JOOR takes the items.
  */
 extern int64 joor_retry_rejections(Datum ids);
