@@ -3,11 +3,12 @@
 # Proves that two open transactions which change two rows of one sum end with
 # the sum of both at JOOR, which a value computed in a trigger would not; that
 # a transaction which was prepared long ago is found, and so are keys whose
-# reading was cancelled; and that after a random campaign JOOR has what the
-# feeds say of every item, with zeros for what is gone: several sessions
-# insert, update, delete, move, truncate, roll back, use savepoints and prepare
-# over the tables of three feeds, while JOOR throttles, fails, resets, rejects
-# and refuses, the worker is ended and killed, and accounts are paused.
+# reading was cancelled; that retrying an item brings no older quantity back;
+# and that after a random campaign JOOR has what the feeds say of every item,
+# with zeros for what is gone: several sessions insert, update, delete, move,
+# truncate, roll back, use savepoints and prepare over the tables of three
+# feeds, while JOOR throttles, fails, resets, rejects and refuses, the worker
+# and the server are ended and killed, and accounts are paused.
 #
 # The seed is printed; JOOR_SEED repeats it, as far as processes that run at
 # the same time can be repeated.  JOOR_STEPS is the number of transactions.
@@ -171,6 +172,22 @@ say_to($one, 'COMMIT');
 drained('after a cancel');
 is(sql("SELECT pid FROM pg_stat_activity WHERE $worker"), $pid, 'by the same worker');
 sql("ALTER SERVER joor OPTIONS (SET max_items '20'); DELETE FROM sku WHERE id > $skus");
+
+#
+# A rejected item is retried while a newer quantity is on its way
+#
+$joor->account('joor', reject => ['u10']);
+sql(q{UPDATE bin SET pieces = 5 WHERE sku = 10 AND warehouse = 'Milano'});
+drained('a rejected item');
+calm('joor');
+$joor->fault(account => 'joor', operation => 'bulk', hold => 1);
+sql(q{UPDATE bin SET pieces = 7 WHERE sku = 10 AND warehouse = 'Milano'});
+ok($joor->wait_for(under_way => 1, account => 'joor'), 'a request is under way');
+is(sql('SELECT joor.retry(VARIADIC ARRAY(SELECT id FROM joor.rejection WHERE closed_at IS NULL))'), 2, 'what was rejected is retried');
+$joor->release;
+drained('retried');
+is(stock('joor')->{'Milano - u10'}, 7, 'the newer quantity is there');
+
 ${ $_->{in} } .= "\\q\n" foreach $one, $two;
 $_->{handle}->finish foreach $one, $two;
 sql('SELECT joor.sync($$stock$$), joor.sync($$place$$)');
@@ -331,11 +348,12 @@ while (tend_sessions() > 0)
 }
 my $took = time - $begun;
 
-# Trouble ends, and all goes out by itself.
+# Trouble ends, but for some items, and all goes out by itself.
 $joor->clear_faults;
-calm($_) foreach sort keys %feeds;
+calm($_, reject => [qw(u1 h2 p3)], poison => [qw(u2 h3 p1)]) foreach sort keys %feeds;
 $joor->refill;
 while (sql('SELECT count(*) FROM pg_prepared_xacts') > 0) { end_prepared() }
+sql('UPDATE bin SET pieces = pieces + 1 WHERE sku <= 5; UPDATE reserved SET pieces = pieces + 1 WHERE sku <= 5');
 sql("SELECT joor.resume('$_')") foreach sort keys %feeds;
 drained('campaign');
 my $rejected = $node->rows(q{SELECT s.srvname AS account, r.warehouse, r.inventory_date, r.upc, r.source, p.feed, p.key
@@ -348,6 +366,7 @@ foreach my $account (sort keys %feeds)
 }
 
 # What was rejected is sent again when its key is touched.
+calm($_) foreach sort keys %feeds;
 foreach (@$rejected)
 {
 	my ($sku, $place) = $_->{feed} eq 'place' ? ('NULL', "'$_->{key}'") : ($_->{key} // 0, "'Milano'");
