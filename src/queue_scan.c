@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "access/transam.h"
 #include "utils/snapmgr.h"
 
 #include "queue_scan.h"
