@@ -19,7 +19,6 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
-#include "commands/sequence.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -31,6 +30,7 @@
 #include "item_row.h"
 #include "queue.h"
 #include "queue_column.h"
+#include "sequence.h"
 
 struct JoorQueueWriter
 {
@@ -87,7 +87,7 @@ joor_queue_add(JoorQueueWriter *writer, const JoorItem *item)
 	ExecClearTuple(slot);
 	old = MemoryContextSwitchTo(writer->row_context);
 	slot->tts_values[QUEUE_ID] =
-		Int64GetDatum(nextval_internal(writer->sequence, false));
+		Int64GetDatum(joor_sequence_next(writer->sequence));
 	slot->tts_values[QUEUE_SERVERID] = writer->serverid;
 	slot->tts_values[QUEUE_SERVER] = NameGetDatum(&writer->server);
 	slot->tts_values[QUEUE_USER_NAME] = NameGetDatum(&writer->user_name);
