@@ -5,7 +5,9 @@
  *
  * A set is a hash table of keys.  When it has grown to about work_mem, and
  * not less than 4 MB, its keys go to a temporary file, and it begins anew; a
- * key may then be written twice, which is harmless.  Where temporary files
+ * key may then be written twice, which is harmless.  Integers that come one
+ * after the other, as in a bulk change of a table that lies in the order of
+ * its keys, are kept as runs, which cost next to nothing.  Where temporary files
  * are limited, and for a key of absurd length, everything of the feed is
  * marked instead: a change is never refused for the room its keys take.
  *
@@ -38,6 +40,13 @@
 /* Bytes of the longest key that is kept. */
 #define LONGEST_KEY (1024 * 1024)
 
+/* Integers that follow each other are kept as a run from this length on. */
+#define SHORTEST_RUN 8
+
+/* Runs that a set has at most, and at first. */
+#define MOST_RUNS 65536
+#define FIRST_RUNS 16
+
 /* Places of a new table: most transactions change little. */
 #define FIRST_PLACES 16
 
@@ -63,6 +72,13 @@ typedef struct ChangedKey
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+/* All integers from one to another. */
+typedef struct KeyRun
+{
+	int64 first;
+	int64 last; /* lower than first: there are none */
+} KeyRun;
+
 /* A feed of which something was marked. */
 typedef struct ChangedFeed
 {
@@ -82,6 +98,11 @@ struct JoorChangeSet
 	Size		   most_bytes;
 	MemoryContext  copies;	/* of the keys; NULL: they are Datums */
 	BufFile		  *spilled; /* NULL: nothing was */
+	bool		   integer; /* keys may be runs: a bulk change often goes up */
+	KeyRun		   run;		/* the one that goes on */
+	KeyRun		  *runs;	/* those that have ended */
+	int			   nruns;
+	int			   runs_allocated;
 };
 
 /* Of the current transaction. */
@@ -153,9 +174,25 @@ joor_change_set(const char *name, Form_pg_attribute column)
 	}
 	set->most_keys = (uint32) (places(memory) * 0.9) - 1;
 	set->keys = keys_create(set_context, FIRST_PLACES / 2, &set->type);
+	set->integer = set->type.text == JOOR_KEY_INT2 ||
+				   set->type.text == JOOR_KEY_INT4 ||
+				   set->type.text == JOOR_KEY_INT8;
+	set->run.last = -1;
 	set->next = feed->sets;
 	feed->sets = set;
 	return set;
+}
+
+/* Forgets the keys that are in memory. */
+static void
+empty(JoorChangeSet *set)
+{
+	keys_reset(set->keys);
+	if (set->copies != NULL)
+		MemoryContextReset(set->copies);
+	set->nruns = 0;
+	set->run.first = 0;
+	set->run.last = -1;
 }
 
 /* Everything of a feed is marked: the keys are not needed any more. */
@@ -169,9 +206,7 @@ mark_everything(ChangedFeed *feed)
 	{
 		BufFile *spilled = set->spilled;
 
-		keys_reset(set->keys);
-		if (set->copies != NULL)
-			MemoryContextReset(set->copies);
+		empty(set);
 		set->spilled = NULL;
 		if (spilled != NULL)
 			joor_spill_close(spilled);
@@ -212,12 +247,129 @@ spill(JoorChangeSet *set)
 	set->feed->everything = false;
 }
 
+/*
+ * Integers.
+ */
+
+static int64
+integer_key(const JoorChangeSet *set, Datum key)
+{
+	if (set->type.text == JOOR_KEY_INT2)
+		return DatumGetInt16(key);
+	if (set->type.text == JOOR_KEY_INT4)
+		return DatumGetInt32(key);
+	return DatumGetInt64(key);
+}
+
+static Datum
+integer_datum(const JoorChangeSet *set, int64 key)
+{
+	if (set->type.text == JOOR_KEY_INT2)
+		return Int16GetDatum((int16) key);
+	if (set->type.text == JOOR_KEY_INT4)
+		return Int32GetDatum((int32) key);
+	return Int64GetDatum(key);
+}
+
+/* Adds a key to the table. */
+static void
+add_value(JoorChangeSet *set, Datum value)
+{
+	bool found;
+
+	if (set->keys->members >= set->most_keys)
+		spill(set);
+	if (!set->feed->everything)
+		(void) keys_insert(set->keys, value, &found);
+}
+
+static int
+compare_runs(const void *a, const void *b)
+{
+	int64 x = ((const KeyRun *) a)->first;
+	int64 y = ((const KeyRun *) b)->first;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Makes one run of those that overlap. */
+static void
+unite_runs(JoorChangeSet *set)
+{
+	int kept = 0;
+	int i;
+
+	if (set->nruns < 2)
+		return;
+	qsort(set->runs, set->nruns, sizeof(KeyRun), compare_runs);
+	for (i = 0; i < set->nruns; i++)
+	{
+		if (kept > 0 && set->runs[i].first <= set->runs[kept - 1].last)
+			set->runs[kept - 1].last =
+				Max(set->runs[kept - 1].last, set->runs[i].last);
+		else
+			set->runs[kept++] = set->runs[i];
+	}
+	set->nruns = kept;
+}
+
+/* Makes room for one more run; false: there is none. */
+static bool
+has_room_for_run(JoorChangeSet *set)
+{
+	int more = Max(set->runs_allocated * 2, FIRST_RUNS);
+
+	if (set->nruns < set->runs_allocated)
+		return true;
+	unite_runs(set);
+	if (set->nruns < set->runs_allocated / 2)
+		return true;
+	if (more > MOST_RUNS)
+		return set->nruns < set->runs_allocated;
+	set->runs = set->runs == NULL
+					? MemoryContextAlloc(set_context, sizeof(KeyRun) * more)
+					: repalloc(set->runs, sizeof(KeyRun) * more);
+	set->runs_allocated = more;
+	return true;
+}
+
+/* The run is over: a long one is kept as it is, of a short one the keys. */
+static void
+end_run(JoorChangeSet *set)
+{
+	int64 length = set->run.last - set->run.first + 1;
+	int64 i;
+
+	if (length >= SHORTEST_RUN && has_room_for_run(set))
+		set->runs[set->nruns++] = set->run;
+	else
+		for (i = 0; i < length && !set->feed->everything; i++)
+			add_value(set, integer_datum(set, set->run.first + i));
+	set->run.first = 0;
+	set->run.last = -1;
+}
+
+static void
+add_integer(JoorChangeSet *set, int64 key)
+{
+	KeyRun *run = &set->run;
+
+	if (key >= run->first && key <= run->last)
+		return;
+	if (run->last >= run->first && key > run->last && key - 1 == run->last)
+	{
+		run->last = key;
+		return;
+	}
+	end_run(set);
+	run->first = run->last = key;
+}
+
 static bool
 is_full(const JoorChangeSet *set)
 {
 	return set->keys->members >= set->most_keys ||
-		   (set->copies != NULL &&
-			MemoryContextMemAllocated(set->copies, false) > set->most_bytes);
+		   MemoryContextMemAllocated(set->copies, false) > set->most_bytes;
 }
 
 /* Adds a key that is copied if it is new. */
@@ -227,6 +379,10 @@ add_copy(JoorChangeSet *set, Datum key)
 	uint32 hash;
 	bool   found;
 
+	if (is_full(set))
+		spill(set);
+	if (set->feed->everything)
+		return;
 	if (joor_key_size(&set->type, key) > LONGEST_KEY)
 	{
 		mark_everything(set->feed);
@@ -242,14 +398,12 @@ add_copy(JoorChangeSet *set, Datum key)
 void
 joor_change_set_add(JoorChangeSet *set, Datum value)
 {
-	bool found;
-
-	if (is_full(set))
-		spill(set);
 	if (set->feed->everything)
 		return;
-	if (set->copies == NULL)
-		(void) keys_insert(set->keys, value, &found);
+	if (set->integer)
+		add_integer(set, integer_key(set, value));
+	else if (set->copies == NULL)
+		add_value(set, value);
 	else
 		add_copy(set, joor_key_take(&set->type, value));
 }
@@ -268,6 +422,15 @@ write_key(JoorChangeSet *set, Datum key, JoorChangeWriter *writer)
 	joor_change_add(writer, text, length);
 }
 
+static void
+write_run(JoorChangeSet *set, const KeyRun *run, JoorChangeWriter *writer)
+{
+	int64 i;
+
+	for (i = 0; i <= run->last - run->first; i++)
+		write_key(set, integer_datum(set, run->first + i), writer);
+}
+
 /* Writes the keys of a set; the current memory context is reset for each. */
 static void
 write_set(JoorChangeSet *set, JoorChangeWriter *writer)
@@ -275,7 +438,11 @@ write_set(JoorChangeSet *set, JoorChangeWriter *writer)
 	keys_iterator iterator;
 	ChangedKey	 *entry;
 	Datum		  key;
+	int			  i;
 
+	unite_runs(set);
+	for (i = 0; i < set->nruns; i++)
+		write_run(set, &set->runs[i], writer);
 	keys_start_iterate(set->keys, &iterator);
 	while ((entry = keys_iterate(set->keys, &iterator)) != NULL)
 	{
@@ -301,6 +468,8 @@ write_feed(ChangedFeed *feed)
 	JoorChangeSet	 *set;
 	MemoryContext	  old;
 
+	for (set = feed->sets; set != NULL && !feed->everything; set = set->next)
+		end_run(set);
 	if (feed->everything)
 		return joor_change_everything(feed->name);
 	writer = joor_change_begin(feed->name);

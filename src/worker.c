@@ -56,11 +56,13 @@
 
 /*
  * While announcements keep coming, a look at the queue is followed by a pause,
- * in milliseconds: so many times what the look took, within bounds.
+ * in milliseconds: so many times what the look took, within bounds.  One that
+ * found nothing to be sent at once doubles it, since the next one hardly will.
  */
 #define LOOK_PAUSE_MIN 20
 #define LOOK_PAUSE_MAX 100
 #define LOOK_PAUSE_TIMES 20
+#define LOOK_PAUSE_IN_VAIN 500
 
 static uint32 idle_wait_event = 0;
 static uint32 answer_wait_event = 0;
@@ -178,6 +180,31 @@ find_work(bool blocked)
 	return joor_enabled && has_due_drain();
 }
 
+/* Whether a drain is to be stepped at once. */
+static bool
+has_drain_due_now(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	ListCell   *cell;
+
+	foreach (cell, drains)
+		if (joor_drain_due(lfirst(cell)) <= now)
+			return true;
+	return false;
+}
+
+/* The pause after a look that took so many milliseconds. */
+static double
+pause_after_look(double took)
+{
+	double pause =
+		Min(Max(took * LOOK_PAUSE_TIMES, LOOK_PAUSE_MIN), LOOK_PAUSE_MAX);
+
+	if (has_drain_due_now())
+		return pause;
+	return Max(pause, Min(look_pause * 2, LOOK_PAUSE_IN_VAIN));
+}
+
 /* Milliseconds since a moment. */
 static double
 elapsed_since(instr_time moment)
@@ -212,9 +239,7 @@ look_around(void)
 	INSTR_TIME_SET_CURRENT(began);
 	(void) find_work(woken);
 	look = woken = false;
-	look_pause =
-		Min(Max(elapsed_since(began) * LOOK_PAUSE_TIMES, LOOK_PAUSE_MIN),
-			LOOK_PAUSE_MAX);
+	look_pause = pause_after_look(elapsed_since(began));
 	INSTR_TIME_SET_CURRENT(looked_at);
 }
 

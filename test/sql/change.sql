@@ -330,6 +330,32 @@ SELECT * FROM marked();
 DROP TABLE shop;
 DROP ROLE joor_shop;
 
+-- Integers in runs: none is lost, and none written twice where runs overlap.
+CREATE TABLE run (small smallint, large bigint);
+CALL watch('run_small', 'run', 'small');
+CALL watch('run_large', 'run', 'large');
+CREATE TABLE expected AS
+	SELECT 'run_large' AS feed, key::text FROM (
+		SELECT g::bigint AS key FROM generate_series(1, 150) g
+		UNION SELECT 1000 UNION SELECT 1002 UNION SELECT 9223372036854775807 - g FROM generate_series(0, 20) g
+		UNION SELECT -9223372036854775808 + g FROM generate_series(0::bigint, 20) g) k
+	UNION ALL SELECT 'run_small', g::text FROM generate_series(-32768, 32767) g;
+BEGIN;
+INSERT INTO run (large) SELECT g FROM generate_series(1, 100) g;
+INSERT INTO run (large) SELECT g FROM generate_series(50, 150) g;
+INSERT INTO run (large) VALUES (1000), (1002), (1000), (7);
+INSERT INTO run (large) SELECT 9223372036854775807 - g FROM generate_series(20, 0, -1) g;
+INSERT INTO run (large) SELECT -9223372036854775808 + g FROM generate_series(0::bigint, 20) g;
+INSERT INTO run (large) SELECT 1 + g % 100 FROM generate_series(1, 5000) g;
+INSERT INTO run (small) SELECT g FROM generate_series(-32768, 32767) g;
+INSERT INTO run (small) SELECT 32767 - g FROM generate_series(0, 100) g;
+COMMIT;
+SELECT feed, count(*) AS keys, count(DISTINCT key) AS different FROM joor.queue_change, unnest(keys) AS key GROUP BY feed ORDER BY feed;
+SELECT count(*) AS missing FROM (SELECT * FROM expected EXCEPT SELECT feed, key FROM joor.queue_change, unnest(keys) AS key) e;
+SELECT count(*) AS unexpected FROM (SELECT feed, key FROM joor.queue_change, unnest(keys) AS key EXCEPT SELECT * FROM expected) e;
+TRUNCATE joor.queue_change;
+DROP TABLE run, expected;
+
 -- The extension may go in the transaction that marked.
 BEGIN;
 INSERT INTO plain VALUES ('3');
