@@ -37,8 +37,9 @@
 #include "tables.h"
 
 /* Pauses, in milliseconds. */
-#define PAUSE_LOCKED 200  /* another process sends for the account */
-#define PAUSE_ERROR 60000 /* after an error that may pass by itself */
+#define PAUSE_LOCKED 200	/* another process sends for the account */
+#define PAUSE_ERROR 60000	/* after an error that may pass by itself */
+#define PAUSE_BLOCKED 10000 /* after one that somebody has to act on */
 
 JoorDrain *
 joor_drain_create(Oid serverid)
@@ -74,13 +75,23 @@ joor_drain_due(const JoorDrain *drain)
 	return drain->due;
 }
 
-/* Whether somebody has resumed the account since a failure. */
+/* Whether somebody has resumed the account since something failed. */
 static bool
 is_resumed(JoorDrain *drain)
 {
 	return drain->transfer == NULL &&
-		   (drain->failures > 0 || joor_drain_failing_feed(drain) != NULL) &&
+		   (drain->failures > 0 || drain->state.kind == JOOR_DRAIN_BLOCKED ||
+			joor_drain_failing_feed(drain) != NULL) &&
 		   joor_arming_resumed_at(drain->serverid) != drain->resumed_at;
+}
+
+/* Somebody may have acted: what is blocked is tried, but not all the time. */
+static void
+unblock(JoorDrain *drain)
+{
+	drain->due =
+		Max(GetCurrentTimestamp(),
+			TimestampTzPlusMilliseconds(drain->blocked_at, PAUSE_BLOCKED));
 }
 
 void
@@ -92,9 +103,12 @@ joor_drain_wake(JoorDrain *drain, bool blocked)
 		joor_feed_sources_retry(drain->sources);
 		drain->due = DT_NOBEGIN;
 	}
-	if (drain->due == DT_NOEND &&
-		(blocked || drain->state.kind != JOOR_DRAIN_BLOCKED))
+	if (drain->due != DT_NOEND)
+		return;
+	if (drain->state.kind != JOOR_DRAIN_BLOCKED)
 		drain->due = DT_NOBEGIN;
+	else if (blocked)
+		unblock(drain);
 }
 
 /* Not stepped again before somebody has acted. */
@@ -102,6 +116,7 @@ void
 joor_drain_block(JoorDrain *drain, const char *reason)
 {
 	drain->due = DT_NOEND;
+	drain->blocked_at = GetCurrentTimestamp();
 	joor_drain_state_set(&drain->state, JOOR_DRAIN_BLOCKED, reason, 0);
 }
 
@@ -121,6 +136,15 @@ unlock_account(JoorDrain *drain)
 	if (drain->locked)
 		joor_account_unlock_session(drain->serverid);
 	drain->locked = false;
+}
+
+/* Writes the state down, and since when a later resume counts. */
+static void
+save_state(JoorDrain *drain)
+{
+	if (drain->state.kind == JOOR_DRAIN_BLOCKED)
+		drain->resumed_at = joor_arming_resumed_at(drain->serverid);
+	joor_drain_state_save(&drain->state, drain->serverid);
 }
 
 /*
@@ -317,7 +341,7 @@ begin_request(JoorDrain *drain)
 		joor_drain_state_set(&drain->state, JOOR_DRAIN_SENDING, NULL,
 							 drain->due);
 	}
-	joor_drain_state_save(&drain->state, drain->serverid);
+	save_state(drain);
 	joor_tables_commit(&tables);
 	joor_feed_sources_note(drain->sources);
 	MemoryContextSwitchTo(drain->request);
@@ -353,7 +377,7 @@ finish_request(JoorDrain *drain)
 	MemoryContextSwitchTo(drain->request);
 	joor_drain_conclude(drain, delivery);
 	joor_request_finish(&finish);
-	joor_drain_state_save(&drain->state, drain->serverid);
+	save_state(drain);
 	joor_tables_commit(&tables);
 	unlock_account(drain);
 	MemoryContextSwitchTo(old);
@@ -420,7 +444,7 @@ note_error(JoorDrain *drain, MemoryContext context)
 		else
 			joor_drain_block(drain, error->message);
 		joor_tables_begin(&tables);
-		joor_drain_state_save(&drain->state, drain->serverid);
+		save_state(drain);
 		joor_tables_commit(&tables);
 	}
 	MemoryContextSwitchTo(context);

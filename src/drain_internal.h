@@ -55,7 +55,8 @@ struct JoorDrain
 	bool			  shrunk;	  /* by a time-out, which may pass */
 	int				  failures;	  /* in a row, of JOOR's or the network's */
 	TimestampTz		  resumed_at; /* the account was, at the last of them */
-	bool			  probe;	  /* next, ask whether the address is right */
+	TimestampTz		  blocked_at;
+	bool			  probe; /* next, ask whether the address is right */
 	JoorHunt		  hunt;
 	JoorDrainState	  state; /* as joor.drain has it */
 };
