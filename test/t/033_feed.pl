@@ -163,6 +163,19 @@ follows('overwrite by a feed');
 sql('TRUNCATE bin');
 follows('TRUNCATE once more');
 
+# A row without a key could not be sent as 0 when it goes, so it is not sent.
+sql(q{
+	CREATE TABLE keyless (id int, upc text);
+	INSERT INTO keyless VALUES (1, 'k1');
+	SELECT joor.create_feed('keyless', 'SELECT id, upc, 5 AS inventory FROM keyless', 'other', 'id');
+	INSERT INTO keyless VALUES (NULL, 'k2')});
+($code, $out, $err) = $node->try_sql(q{SELECT * FROM joor.push_feed('keyless')});
+like($err, qr/row 2 has no key/, 'a row without a key is an error');
+is(sql(q{SELECT items, outcome, message FROM joor.push_feed('keyless', on_failure => 'report')}),
+	"1|invalid|row 2 has no key\n1|delivered|", 'or is left out and reported');
+is_deeply(stock('other'), { 'Default - k1' => 5 }, 'and is not sent');
+sql(q{SELECT joor.drop_feed('keyless')});
+
 #
 # A key of more items than fit a request
 #
