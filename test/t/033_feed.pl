@@ -208,7 +208,7 @@ is(scalar(grep { $_ == 6 } map { stock()->{"Milano - u$_"} // -1 } 20 .. 60), 39
 $joor->account('joor', reject => [], poison => []);
 sql(q{UPDATE bin SET warehouse = 'Roma' WHERE sku = 23; UPDATE bin SET pieces = 7 WHERE sku = 24});
 is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'an unknown warehouse: the queue is empty in the end');
-is(sql(q{SELECT upc FROM joor.rejection WHERE closed_at IS NULL AND source = 'validation'}), 'u23', 'the row is rejected');
+is(sql(q{SELECT upc FROM joor.rejection WHERE closed_at IS NULL AND source = 'validation' AND server = 'joor'}), 'u23', 'the row is rejected');
 is(stock()->{'Milano - u24'}, 7, 'others are sent');
 sql(q{UPDATE bin SET warehouse = 'Milano' WHERE sku = 23; UPDATE bin SET pieces = pieces WHERE sku IN (21, 22)});
 follows('mended');
