@@ -104,16 +104,8 @@ take_invalid(void *arg, JoorItem *item, const JoorViolation *violation)
 static void
 take_item(void *arg, JoorItem *item)
 {
-	Compare		 *compare = arg;
-	JoorViolation violation;
+	Compare *compare = arg;
 
-	if (item->key == NULL)
-	{
-		joor_violation_set(&violation, item, JOOR_FIELD_NONE, NULL, 0,
-						   "has no key", NULL);
-		take_invalid(arg, item, &violation);
-		return;
-	}
 	sort_item(compare, item);
 	compare->comparison->items++;
 }

@@ -97,20 +97,10 @@ can_be_key(Oid type)
 		   OidIsValid(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr);
 }
 
-/* Callback of the item list: a valid row must have a key. */
+/* Callback of the item list: valid items are not kept. */
 static void
-check_row(void *arg, JoorItem *item)
+ignore_row(void *arg, JoorItem *item)
 {
-	const JoorFeed *feed = arg;
-
-	if (item->key == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("row " INT64_FORMAT " has no key: column \"%s\" is "
-						"null",
-						item->row, feed->key_column),
-				 errhint("Leave such rows out by WHERE %s IS NOT NULL.",
-						 quote_identifier(feed->key_column))));
 }
 
 /* Reads the feed; its errors are those of its type of key and of its rows. */
@@ -133,8 +123,7 @@ check_feed(JoorFeed *feed, const JoorAccount *account)
 						 quote_identifier(feed->key_column))));
 	reader.rules = &account->rules;
 	reader.key_column = feed->key_column;
-	reader.valid = check_row;
-	reader.arg = feed;
+	reader.valid = ignore_row;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	joor_feed_enter(feed, &state);

@@ -66,6 +66,23 @@ note_violation(JoorItemList *list, const JoorViolation *violation)
 	}
 }
 
+/*
+ * Checks a row.  One of a feed has a key: what is sent without one could not
+ * be sent as 0 when it goes.
+ */
+static bool
+check_row(const JoorItemList *list, JoorItem *item, JoorViolation *violation)
+{
+	if (!joor_item_check(item, list->reader.rules, violation))
+		return false;
+	if (list->reader.key_column == NULL || item->key != NULL)
+		return true;
+	joor_violation_set(violation, item, JOOR_FIELD_NONE, NULL, 0, "has no key",
+					   "Leave rows whose key is null out of the feed's "
+					   "query.");
+	return false;
+}
+
 /* JoorItemVisitor of the scan. */
 static bool
 visit_row(void *arg, JoorItem *item, JoorViolation *violation)
@@ -73,8 +90,7 @@ visit_row(void *arg, JoorItem *item, JoorViolation *violation)
 	JoorItemList *list = arg;
 	JoorViolation broken;
 
-	if (violation == NULL &&
-		!joor_item_check(item, list->reader.rules, &broken))
+	if (violation == NULL && !check_row(list, item, &broken))
 		violation = &broken;
 	if (violation != NULL)
 	{

@@ -27,7 +27,7 @@
 typedef struct JoorItemListReader
 {
 	const JoorItemRules *rules;
-	const char			*key_column; /* of a feed; NULL: there is none */
+	const char *key_column; /* of a feed; without a key a row is invalid */
 	/* What to do with a valid item; NULL: keep it for joor_item_list_next() */
 	void (*valid)(void *arg, JoorItem *item);
 	/* What to do with an invalid row; NULL: joor_item_list_refuse() it */
