@@ -145,14 +145,18 @@ is(sql('SELECT count(*) FROM joor.published WHERE key IS NOT NULL'), 0, 'and giv
 #
 sql(q{INSERT INTO bin (sku, pieces) SELECT g, 4 FROM generate_series(30, 49) g});
 is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'more rows are sent');
-sql("SELECT joor.pause('joor')");
+sql('SELECT joor.stop_worker()');
 sql('UPDATE bin SET pieces = 5 WHERE sku < 40; DELETE FROM bin WHERE sku >= 45');
 is(sql("SELECT count(*) FROM joor.queue WHERE feed = 'stock'"), 2, 'keys wait');
 $since = last_call();
-my ($code, $out, $err) = $node->try_sql(q{BEGIN; SELECT joor.resume('joor'); SELECT sum(items) FROM joor.push_feed('stock'); COMMIT});
+my ($code, $out, $err) = $node->try_sql(q{BEGIN; UPDATE bin SET pieces = 99 WHERE sku = 30; SELECT * FROM joor.push_feed('stock'); COMMIT});
+like($err, qr/cannot run in a transaction that has changed something/, 'joor.push_feed sends nothing that is not committed');
+is($joor->summary(since => $since)->{calls}, 0, 'no call');
+($code, $out, $err) = $node->try_sql(q{SELECT sum(items) FROM joor.push_feed('stock')});
 is($code, 0, 'joor.push_feed') or diag($err);
 like($out, qr/^20$/m, 'sends all rows, and zeros for those that are gone');
 is(sql("SELECT count(*) FROM joor.queue WHERE feed = 'stock'"), 0, 'the keys that waited are done');
+sql('SELECT joor.start_worker()');
 follows('push of a feed');
 is(sql(q{SELECT count(*) FROM joor.drift('stock')}), 0, 'nothing differs after it');
 ($code, $out, $err) = $node->try_sql(q{SELECT items, outcome FROM joor.push_feed('stock', overwrite => true)});
