@@ -81,6 +81,11 @@ BEGIN TRANSACTION READ ONLY;
 SELECT count(*) FROM joor.drift('stock');
 SELECT joor.sync('stock');
 ROLLBACK;
+-- A push cannot be taken back, so it is not part of one
+BEGIN;
+UPDATE stock SET pieces = 52 WHERE sku_id = 1;
+SELECT * FROM joor.push_feed('stock');
+ROLLBACK;
 
 -- Rows that are not valid: warned of, listed, and not taken for gone
 UPDATE stock SET warehouse = 'Roma' WHERE sku_id = 2;
