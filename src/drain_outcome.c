@@ -40,9 +40,9 @@ delete_batch(JoorDrain *drain, const JoorDelivery *delivery)
 	}
 	rejected = palloc(sizeof(bool) * (batch->count + 1));
 	for (i = 0; i < batch->count; i++)
-		rejected[i] =
-			!delivery->acknowledged || delivery->status[i] == JOOR_STATUS_FAIL;
-	joor_feed_batch_accept(drain->feed_batch, drain->serverid, rejected);
+		rejected[i] = delivery->status[i] == JOOR_STATUS_FAIL;
+	joor_feed_batch_accept(drain->feed_batch, drain->serverid,
+						   delivery->acknowledged ? rejected : NULL);
 }
 
 /* JOOR took the body. */

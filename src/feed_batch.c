@@ -426,7 +426,8 @@ joor_feed_batch_accept(JoorFeedBatch *batch, Oid serverid, const bool *rejected)
 	int	   i;
 
 	for (i = 0; i < batch->count; i++)
-		if (batch->gone[i] && !rejected[i])
+		if (rejected != NULL && batch->gone[i] &&
+			(!rejected[i] || batch->never[i]))
 			hashes[count++] = batch->hashes[i];
 	joor_published_detach(serverid, hashes, count);
 	joor_queue_supersede(serverid, batch->hashes, batch->count,

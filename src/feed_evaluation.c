@@ -288,6 +288,7 @@ take_picked(Evaluation *evaluation, JoorItemQuery *query, int count)
 	batch->hashes = palloc(sizeof(int64) * (count + 1));
 	batch->keys = palloc(sizeof(int) * (count + 1));
 	batch->gone = palloc(sizeof(bool) * (count + 1));
+	batch->never = palloc0(sizeof(bool) * (count + 1));
 	for (i = 0; i < count; i++)
 	{
 		Candidate *candidate = &evaluation->candidates[i];
@@ -295,10 +296,11 @@ take_picked(Evaluation *evaluation, JoorItemQuery *query, int count)
 		batch->hashes[i] = candidate->hash;
 		batch->keys[i] = candidate->key;
 		batch->gone[i] = candidate->gone;
-		if (candidate->gone)
-			joor_gone_item(&batch->items[i],
-						   &evaluation->published[candidate->row],
-						   evaluation->question->rules);
+		if (!candidate->gone)
+			continue;
+		batch->never[i] = !evaluation->published[candidate->row].acknowledged;
+		joor_gone_item(&batch->items[i], &evaluation->published[candidate->row],
+					   evaluation->question->rules);
 	}
 	MemoryContextSwitchTo(evaluation->scratch);
 	take_rows(evaluation, query, evaluation->candidates, count);

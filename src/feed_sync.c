@@ -4,7 +4,8 @@
  *	  joor.sync(feed, ...) and joor.drift(feed).
  *
  * A sync queues keys, not quantities: what the worker sends is read when it
- * is sent, as after any change.
+ * is sent, as after any change.  What JOOR has just rejected with the same
+ * quantity is left out for an hour, or it would be sent by every sync.
  *
  * Floor 8.
  *
@@ -30,6 +31,7 @@
 #include "feed_compare.h"
 #include "item_row.h"
 #include "key_index.h"
+#include "request_log.h"
 #include "tables.h"
 #include "wake.h"
 
@@ -58,8 +60,9 @@ typedef struct Sync
 	MemoryContext	  context; /* of writer and keys */
 	MemoryContext	  keys;	   /* of the index */
 	JoorKeyIndex	 *index;
-	int				  nkeys; /* in the index */
-	int64			  count; /* differences */
+	int				  nkeys;		  /* in the index */
+	bool			  has_rejections; /* that are open */
+	int64			  count;		  /* differences */
 	int64			  invalid;
 	StringInfoData	  first; /* the first invalid row */
 } Sync;
@@ -107,6 +110,9 @@ queue_difference(void *arg, JoorDifference difference, const JoorItem *item,
 	Sync	   *sync = arg;
 	const char *key = item != NULL ? item->key : published->item.key;
 
+	if (item != NULL && sync->has_rejections &&
+		joor_rejection_is_fresh(sync->feed->serverid, item))
+		return;
 	sync->count++;
 	if (key == NULL || is_queued(sync, key))
 		return;
@@ -140,12 +146,18 @@ count_invalid(void *arg, JoorItem *item, const JoorViolation *violation)
 static void
 init_sync(Sync *sync, const JoorFeed *feed)
 {
+	JoorTables tables;
+
 	MemSet(sync, 0, sizeof(*sync));
 	sync->feed = feed;
 	sync->context = CurrentMemoryContext;
 	sync->keys = AllocSetContextCreate(
 		CurrentMemoryContext, "joor_inventory keys", ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&sync->first);
+	joor_tables_open(&tables);
+	sync->has_rejections = joor_rejection_has_open(feed->serverid);
+	joor_tables_close(&tables);
+	MemoryContextSwitchTo(sync->context);
 }
 
 static void

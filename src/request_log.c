@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
@@ -353,6 +354,44 @@ joor_request_abandon(int64 id)
 						"  message = 'the sender ended before an answer came'"
 						" WHERE id = $1 AND outcome = 'sending'",
 						&args, SPI_OK_UPDATE);
+}
+
+bool
+joor_rejection_has_open(Oid serverid)
+{
+	JoorArgs args = {0};
+
+	joor_args_oid(&args, serverid);
+	joor_tables_execute("SELECT 1 FROM joor.rejection WHERE serverid = $1"
+						" AND closed_at IS NULL LIMIT 1",
+						&args, SPI_OK_SELECT);
+	return SPI_processed > 0;
+}
+
+bool
+joor_rejection_is_fresh(Oid serverid, const JoorItem *item)
+{
+	JoorArgs	   args = {0};
+	StringInfoData position;
+	uint32		   inventory = JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY);
+
+	initStringInfo(&position);
+	joor_item_append_position(&position, item);
+	joor_args_oid(&args, serverid);
+	joor_args_text(&args,
+				   pg_any_to_server(position.data, position.len, PG_UTF8));
+	if ((item->sent & inventory) != 0)
+		joor_args_int(&args, item->value[JOOR_FIELD_INVENTORY].integer);
+	else
+		joor_args_null(&args, INT8OID);
+	joor_tables_execute("SELECT 1 FROM joor.rejection WHERE serverid = $1"
+						" AND pg_catalog.md5(\"position\") = pg_catalog.md5($2)"
+						" AND closed_at IS NULL AND source = 'joor'"
+						" AND inventory IS NOT DISTINCT FROM $3"
+						" AND rejected_at > pg_catalog.clock_timestamp()"
+						"  - interval '1 hour'",
+						&args, SPI_OK_SELECT);
+	return SPI_processed > 0;
 }
 
 void

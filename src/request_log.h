@@ -140,6 +140,15 @@ extern void joor_request_abandon(int64 id);
 extern void joor_rejection_record(Oid serverid, const char *server,
 								  int64 request_id, const char *items);
 
+/*
+ * Whether JOOR rejected an item, checked, with the very same quantity less
+ * than an hour ago, and has not taken it since.  Tables are open.
+ */
+extern bool joor_rejection_is_fresh(Oid serverid, const JoorItem *item);
+
+/* Whether an account has rejections that are not closed.  Likewise. */
+extern bool joor_rejection_has_open(Oid serverid);
+
 /* Deletes what joor_inventory.request_retention and _max_rows let go. */
 extern void joor_request_expire(void);
 
