@@ -219,7 +219,7 @@ is(sql(q{SELECT count(*) FROM joor.rejection r JOIN joor.request q ON q.id = r.r
 # What comes meanwhile does not wait for the end of the hunt.
 $joor->fault(account => 'joor', operation => 'bulk', after => 4, hold => 1);
 enqueue('q', 64, 12);
-ok($joor->wait_for(under_way => 1, account => 'joor'), 'the hunt is under way again');
+ok($joor->wait_for(held => 1, account => 'joor'), 'the hunt is under way again');
 enqueue('u', 30, 1);
 $joor->release;
 drained('clustered poison again');
@@ -232,7 +232,7 @@ $joor->account('joor', poison => []);
 $joor->account('joor', poison => ['w1']);
 $joor->fault(account => 'joor', operation => 'bulk', after => 1, hold => 1);
 enqueue('w', 4, 1);
-ok($joor->wait_for(under_way => 1, account => 'joor'), 'halving is under way');
+ok($joor->wait_for(held => 1, account => 'joor'), 'halving is under way');
 enqueue('w', 4, 2);
 $joor->release;
 drained('newer entries for suspects');

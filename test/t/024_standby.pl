@@ -25,7 +25,7 @@ $standby->start;
 $joor->fault(account => 'joor', operation => 'bulk', after => 2, hold => 1);
 $primary->safe_psql('postgres',
 	"SELECT joor.enqueue('SELECT ''s'' || g AS upc, g AS inventory FROM generate_series(1, 100) g')");
-ok($joor->wait_for(under_way => 1), 'a drain is under way');
+ok($joor->wait_for(held => 1), 'a drain is under way');
 $primary->wait_for_catchup($standby);
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM joor.queue'), 80, 'the standby has the rest of the queue');
 is($standby->safe_psql('postgres', 'SELECT state FROM joor.status'), 'standby', 'status of a standby');

@@ -192,7 +192,7 @@ my @sizes = map { $_->{items} } @{ $joor->calls(account => 'joor', operation => 
 is(scalar(grep { $_ > 7 } @sizes), 0, "no request is too large (@sizes)");
 $joor->fault(account => 'joor', operation => 'bulk', after => 2, hold => 1);
 sql('UPDATE bin SET pieces = pieces + 100 WHERE sku = 1');
-ok($joor->wait_for(under_way => 1, account => 'joor'), 'parts of it are sent');
+ok($joor->wait_for(held => 1, account => 'joor'), 'parts of it are sent');
 sql('UPDATE bin SET pieces = pieces + 100 WHERE sku = 1');
 $joor->release;
 follows('a large key that changes meanwhile');
