@@ -184,7 +184,7 @@ is_deeply({ map { $_->{upc} => $_->{inventory} } @{ $group{0} } },
 $since = last_call();
 $joor->fault(hold => 1, operation => 'bulk');
 sql(enqueue('f1', 1) . enqueue('f2', 1));
-ok($joor->wait_for(under_way => 1), 'a request is held');
+ok($joor->wait_for(held => 1), 'a request is held');
 $node->wait_until("SELECT why_not_now = 'a request is in flight' AND sending = 1 FROM joor.status",
 	'status: a request is in flight');
 sql(enqueue('f1', 2) . enqueue('f3', 1));
@@ -209,7 +209,7 @@ is($joor->summary(account => 'joor')->{most_abreast}, 0, 'never two requests of 
 $since = last_call();
 $joor->fault(hold => 1, operation => 'bulk');
 sql(enqueue('p1', 1));
-$joor->wait_for(under_way => 1, operation => 'bulk');
+$joor->wait_for(held => 1, operation => 'bulk');
 sql(enqueue('p1', 2) . enqueue('p2', 2));
 my ($in, $out, $errors) = ('', '', '');
 my $push = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',

@@ -86,7 +86,7 @@ $node->account($joor, 'second', %ample, db => 'shop');
 # Two databases side by side
 $joor->fault(account => 'first', operation => 'bulk', hold => 1);
 sql(enqueue('x', 1, 'first'));
-ok($joor->wait_for(under_way => 1, account => 'first'), 'a request of one database hangs');
+ok($joor->wait_for(held => 1, account => 'first'), 'a request of one database hangs');
 is($node->safe_psql('shop', enqueue('x', 2, 'second') . "SELECT joor.wait('second', '20 s')"), "1\nt",
 	'another database is served meanwhile');
 is(sql("SELECT count(*) FROM pg_stat_activity WHERE $worker"), 2, 'each database has a worker');
@@ -114,7 +114,7 @@ is(sql("SELECT joor.wait('first', '20 s')"), 't', 'switched on: it goes out by i
 # A request in flight is finished when sending is switched off.
 $joor->fault(account => 'first', operation => 'bulk', hold => 1);
 sql(enqueue('y', 2, 'first'));
-$joor->wait_for(under_way => 1, account => 'first');
+$joor->wait_for(held => 1, account => 'first');
 sql("ALTER SYSTEM SET joor_inventory.enabled = off; SELECT pg_reload_conf()");
 sql(enqueue('y', 3, 'first'));
 $joor->release;
@@ -206,7 +206,7 @@ $node->safe_psql('postgres', 'DROP DATABASE twin WITH (FORCE)');
 # While a request hangs
 $joor->fault(account => 'first', operation => 'bulk', hold => 1);
 sql(enqueue('h', 1, 'first'));
-ok($joor->wait_for(under_way => 1, account => 'first'), 'a request hangs');
+ok($joor->wait_for(held => 1, account => 'first'), 'a request hangs');
 sql('CREATE DATABASE neighbour');
 $node->safe_psql('neighbour', 'CREATE EXTENSION joor_inventory');
 $begun = time;

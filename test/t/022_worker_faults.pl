@@ -84,7 +84,7 @@ sub wait_why
 #
 $joor->fault(account => 'joor', hold => 1, operation => 'bulk');
 enqueue('h', 3, 1);
-ok($joor->wait_for(under_way => 1, account => 'joor'), 'one account hangs');
+ok($joor->wait_for(held => 1, account => 'joor'), 'one account hangs');
 foreach my $round (1 .. 10)
 {
 	enqueue('o', 3, $round, 'other');

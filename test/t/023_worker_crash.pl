@@ -53,7 +53,7 @@ sub disturb
 
 	$joor->fault(account => 'joor', operation => 'bulk', hold => 1);
 	sql(enqueue($upc, 1));
-	ok($joor->wait_for(under_way => 1), "$what: a request is in flight");
+	ok($joor->wait_for(held => 1), "$what: a request is in flight");
 	$action->();
 	$joor->release;
 	drained($what);

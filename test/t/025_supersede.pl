@@ -52,7 +52,7 @@ say_to($seller, "BEGIN; UPDATE stock SET inventory = 5 WHERE upc = 'x';
 # A request of the worker is in flight, and more is queued: an older z, and y
 $joor->fault(hold => 1, operation => 'bulk', times => 2);
 sql(q{SELECT joor.enqueue($$SELECT 'y' AS upc, 1 AS inventory$$)});
-ok($joor->wait_for(under_way => 1, operation => 'bulk'), 'a request is in flight');
+ok($joor->wait_for(held => 1, operation => 'bulk'), 'a request is in flight');
 sql(q{SELECT joor.enqueue($$SELECT 'y' AS upc, 2 AS inventory UNION ALL SELECT 'z', 1$$)});
 
 # The push waits for it, then reads the query, and is held as well

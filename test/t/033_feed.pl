@@ -112,7 +112,7 @@ is(join(' ', map { $_->{items} } @{ $joor->calls(since => $since) }), '1', 'zero
 #
 $joor->fault(account => 'joor', operation => 'bulk', hold => 1);
 sql('UPDATE bin SET pieces = 50 WHERE sku = 11');
-ok($joor->wait_for(under_way => 1, account => 'joor'), 'a request is under way');
+ok($joor->wait_for(held => 1, account => 'joor'), 'a request is under way');
 $since = last_call();
 sql("UPDATE bin SET pieces = $_ WHERE sku = 12") foreach 60 .. 70;
 is(sql(q{SELECT count(*) FROM joor.queue WHERE keys = '{12}'}), 11, 'a key that changed eleven times has eleven entries');

@@ -179,7 +179,7 @@ drained('a rejected item');
 calm('joor');
 $joor->fault(account => 'joor', operation => 'bulk', hold => 1);
 sql(q{UPDATE bin SET pieces = 7 WHERE sku = 10 AND warehouse = 'Milano'});
-ok($joor->wait_for(under_way => 1, account => 'joor'), 'a request is under way');
+ok($joor->wait_for(held => 1, account => 'joor'), 'a request is under way');
 is(sql('SELECT joor.retry(VARIADIC ARRAY(SELECT id FROM joor.rejection WHERE closed_at IS NULL))'), 2, 'what was rejected is retried');
 $joor->release;
 drained('retried');
