@@ -279,6 +279,12 @@ joor_account_lock(const JoorAccount *account)
 {
 	LOCKTAG tag = account_locktag(account->serverid);
 
+	if (InSecurityRestrictedOperation())
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("cannot send to JOOR within "
+							   "security-restricted operation"),
+						errdetail("A function of a feed, or of an index or "
+								  "materialized view, must not send.")));
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 

@@ -97,7 +97,8 @@ extern void joor_account_check_owner(const JoorAccount *account);
  * Takes the account's place in the order of sends: at most one process sends
  * for an account, the others wait, cancellable, in pg_locks as an object of
  * pg_foreign_server.  Released by joor_account_unlock() or by the end of the
- * (sub)transaction.
+ * (sub)transaction.  Error (ERRCODE_INSUFFICIENT_PRIVILEGE): called by what a
+ * feed calls, whose reader, maybe the worker, did not ask for a send.
  */
 extern void joor_account_lock(const JoorAccount *account);
 extern void joor_account_unlock(const JoorAccount *account);

@@ -494,7 +494,7 @@ pg_attribute_noreturn() unknown_option(const char *name, Oid catalog)
 }
 
 static const AccountOption *
-find_option(const char *name, Oid catalog)
+find_known_option(const char *name, Oid catalog)
 {
 	Size i;
 
@@ -537,7 +537,7 @@ joor_account_set_options(JoorAccount *account, List *options, Oid catalog)
 	foreach (cell, options)
 	{
 		DefElem				*def = lfirst_node(DefElem, cell);
-		const AccountOption *option = find_option(def->defname, catalog);
+		const AccountOption *option = find_known_option(def->defname, catalog);
 
 		option->set(account, option->name, defGetString(def));
 	}

@@ -32,6 +32,7 @@
 #include "storage/shm_mq.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/rel.h"
 #include "utils/tuplesort.h"
 
@@ -80,6 +81,29 @@ joor_wait_event(uint32 *event, const char *name)
 	(void) event;
 	(void) name;
 	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/*
+ * From now on, in this process, a setting cannot be changed within a
+ * security-restricted operation.  Names that this version does not know are
+ * ignored.
+ */
+static inline void
+joor_restrict_setting(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	struct config_generic *setting = find_option(name, false, true, DEBUG1);
+
+	if (setting != NULL)
+		setting->flags |= GUC_NOT_WHILE_SEC_REST;
+#else
+	struct config_generic **settings = get_guc_variables();
+	int						i;
+
+	for (i = 0; i < GetNumConfigOptions(); i++)
+		if (strcmp(settings[i]->name, name) == 0)
+			settings[i]->flags |= GUC_NOT_WHILE_SEC_REST;
 #endif
 }
 

@@ -321,9 +321,23 @@ space_next(JoorDrain *drain)
 	drain->due = GetCurrentTimestamp() + (int64) ceil(account->window * share);
 }
 
+/*
+ * What took long, as reading a feed may, is not begun again before as much time
+ * has passed: the other accounts have at least half of the worker's.
+ */
+static void
+yield_to_others(JoorDrain *drain, TimestampTz begun)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (drain->due < now + (now - begun))
+		drain->due = now + (now - begun);
+}
+
 static void
 begin_request(JoorDrain *drain)
 {
+	TimestampTz		begun = GetCurrentTimestamp();
 	MemoryContext	old;
 	JoorHttpRequest request;
 	JoorTables		tables;
@@ -344,6 +358,7 @@ begin_request(JoorDrain *drain)
 	save_state(drain);
 	joor_tables_commit(&tables);
 	joor_feed_sources_note(drain->sources);
+	yield_to_others(drain, begun);
 	MemoryContextSwitchTo(drain->request);
 	if (send)
 	{

@@ -20,6 +20,7 @@
 #include "arming.h"
 #include "drain_internal.h"
 #include "item_report.h"
+#include "settings.h"
 
 /* How often a feed may have no items for its keys in one transaction. */
 #define AGAIN_MAX 20
@@ -97,13 +98,23 @@ take_feed_batch(JoorDrain *drain, const JoorFeedBatch *feed_batch)
 	drain->batch.dec_pending = drain->account->dec_pending;
 }
 
+/* Whether reading since then has taken as long as a feed may. */
 static bool
-read_feed(JoorDrain *drain, JoorFeedSource *source, int limit)
+is_late(TimestampTz begun)
+{
+	return joor_feed_timeout > 0 &&
+		   TimestampDifferenceExceeds(begun, GetCurrentTimestamp(),
+									  joor_feed_timeout);
+}
+
+static bool
+read_feed(JoorDrain *drain, JoorFeedSource *source, int limit,
+		  TimestampTz begun)
 {
 	JoorFeedBatch feed_batch;
 	int			  i;
 
-	for (i = 0; i < AGAIN_MAX; i++)
+	for (i = 0; i < AGAIN_MAX && !is_late(begun); i++)
 	{
 		switch (
 			joor_feed_batch_read(source, drain->account, limit, &feed_batch))
@@ -175,19 +186,22 @@ find_waiting(JoorDrain *drain, int *count)
 bool
 joor_drain_read_rest(JoorDrain *drain)
 {
-	int		 limit = drain->hunt.sampling ? 1 : joor_drain_batch_limit(drain);
-	int		 count;
-	Waiting *waiting = find_waiting(drain, &count);
-	int		 i;
+	int limit = drain->hunt.sampling ? 1 : joor_drain_batch_limit(drain);
+	TimestampTz begun = GetCurrentTimestamp();
+	int			count;
+	Waiting	   *waiting = find_waiting(drain, &count);
+	int			i;
 
 	drain->again = false;
 	drain->hunt.under_way = false;
 	drain->hunt.rest_next = false;
-	for (i = 0; i < count; i++)
+	/* those that are not reached have waited longest next time */
+	for (i = 0; i < count && !is_late(begun); i++)
 		if (waiting[i].source == NULL
 				? read_items(drain, limit)
-				: read_feed(drain, waiting[i].source, limit))
+				: read_feed(drain, waiting[i].source, limit, begun))
 			return true;
+	drain->again |= i < count;
 	MemSet(&drain->batch, 0, sizeof(drain->batch));
 	return false;
 }

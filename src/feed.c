@@ -210,7 +210,7 @@ joor_feed_names(Oid serverid, int *count)
 	int			  i;
 
 	joor_args_oid(&args, serverid);
-	joor_tables_execute("SELECT name, failed_at IS NOT NULL"
+	joor_tables_execute("SELECT name, failed_at IS NOT NULL, created_at"
 						" FROM joor.feed_definition WHERE serverid = $1"
 						" ORDER BY name",
 						&args, SPI_OK_SELECT);
@@ -225,6 +225,8 @@ joor_feed_names(Oid serverid, int *count)
 		names[i].name =
 			MemoryContextStrdup(context, SPI_getvalue(tuple, desc, 1));
 		names[i].failing = DatumGetBool(SPI_getbinval(tuple, desc, 2, &isnull));
+		names[i].created_at =
+			DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
 	}
 	return names;
 }
@@ -448,6 +450,7 @@ joor_feed_enter(const JoorFeed *feed, JoorFeedState *state)
 void
 joor_feed_leave(const JoorFeedState *state)
 {
-	AtEOXact_GUC(true, state->nest_level);
+	/* also what the feed's functions have SET, as if it had failed */
+	AtEOXact_GUC(false, state->nest_level);
 	SetUserIdAndSecContext(state->userid, state->sec_context);
 }

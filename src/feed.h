@@ -34,6 +34,8 @@
 
 #include "tables.h"
 
+#include "utils/timestamp.h"
+
 /* The longest name of a feed in bytes: that of its view is an identifier. */
 #define JOOR_FEED_PREFIX "feed_"
 #define JOOR_FEED_NAME_MAX (NAMEDATALEN - 1 - (int) strlen(JOOR_FEED_PREFIX))
@@ -123,8 +125,9 @@ typedef struct JoorFeedState
 
 /*
  * Becomes the feed's owner within a security-restricted operation, with fixed
- * search_path and output settings.  An error restores what was before, as the
- * end of the (sub)transaction does.
+ * search_path and output settings.  Leave restores what was before, whatever
+ * the feed's functions have set; so does an error, as the end of the
+ * (sub)transaction.
  */
 extern void joor_feed_enter(const JoorFeed *feed, JoorFeedState *state);
 extern void joor_feed_leave(const JoorFeedState *state);
@@ -132,8 +135,9 @@ extern void joor_feed_leave(const JoorFeedState *state);
 /* A feed of an account, as its worker needs to know it. */
 typedef struct JoorFeedName
 {
-	char *name;
-	bool  failing; /* the definition says so */
+	char	   *name;
+	TimestampTz created_at; /* tells it from an earlier one of that name */
+	bool		failing;	/* the definition says so */
 } JoorFeedName;
 
 /* The feeds of a server, in the current memory context.  Tables are open. */

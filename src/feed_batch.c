@@ -13,7 +13,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
@@ -23,6 +25,7 @@
 #include "published.h"
 #include "queue.h"
 #include "settings.h"
+#include "wake.h"
 
 /* The pause after a failure, in milliseconds; doubled each time up to MAX. */
 #define PAUSE_FAILED 5000
@@ -30,6 +33,9 @@
 
 /* Longest wait for a lock on a feed, or on a table that it reads. */
 #define LOCK_TIMEOUT "1s"
+
+/* Longest failure that is remembered, in bytes. */
+#define FAILURE_LENGTH 1000
 
 /* Keys that are looked up for each item that fits, at most. */
 #define KEYS_PER_ITEM_MAX 20
@@ -49,6 +55,7 @@ make_source(const JoorFeedName *feed)
 
 	source->context = context;
 	source->name = MemoryContextStrdup(context, feed->name);
+	source->created_at = feed->created_at;
 	source->part_context = AllocSetContextCreate(
 		context, "joor_inventory feed part", ALLOCSET_SMALL_SIZES);
 	source->items_per_key = 1;
@@ -57,13 +64,18 @@ make_source(const JoorFeedName *feed)
 }
 
 static JoorFeedSource *
-find_source(List *sources, const char *name)
+find_source(List *sources, const JoorFeedName *feed)
 {
 	ListCell *cell;
 
 	foreach (cell, sources)
-		if (strcmp(((JoorFeedSource *) lfirst(cell))->name, name) == 0)
-			return lfirst(cell);
+	{
+		JoorFeedSource *source = lfirst(cell);
+
+		if (strcmp(source->name, feed->name) == 0 &&
+			source->created_at == feed->created_at)
+			return source;
+	}
 	return NULL;
 }
 
@@ -79,7 +91,7 @@ joor_feed_sources(List *sources, Oid serverid)
 		((JoorFeedSource *) lfirst(cell))->seen = false;
 	for (i = 0; i < count; i++)
 	{
-		JoorFeedSource *source = find_source(sources, names[i].name);
+		JoorFeedSource *source = find_source(sources, &names[i]);
 
 		if (source == NULL)
 		{
@@ -87,6 +99,9 @@ joor_feed_sources(List *sources, Oid serverid)
 			sources = lappend(sources, source);
 		}
 		source->seen = true;
+		/* altering a feed clears what the definition says */
+		if (names[i].failing != (source->failure != NULL))
+			source->noted = false;
 	}
 	foreach (cell, sources)
 	{
@@ -293,6 +308,51 @@ read_changes(JoorFeedSource *source, const JoorAccount *account, int limit,
 	return read_keys(source, account, limit, batch);
 }
 
+/*
+ * The deadline.  Core's timeout cancels once, and a function may catch that
+ * and go on for ever: so from then on each subtransaction that is rolled back,
+ * which is what catching an error does, brings the cancel back.  It is raised
+ * where the function goes on, outside of the block that caught it.
+ */
+
+/* DT_NOEND: there is none. */
+static TimestampTz deadline = DT_NOEND;
+
+/* SubXactCallback */
+static void
+cancel_again(SubXactEvent event, SubTransactionId subid,
+			 SubTransactionId parent, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB || GetCurrentTimestamp() < deadline)
+		return;
+	QueryCancelPending = true;
+	InterruptPending = true;
+}
+
+static void
+begin_deadline(void)
+{
+	static bool registered = false;
+
+	if (joor_feed_timeout == 0)
+		return;
+	if (!registered)
+		RegisterSubXactCallback(cancel_again, NULL);
+	registered = true;
+	deadline =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), joor_feed_timeout);
+	enable_timeout_after(STATEMENT_TIMEOUT, joor_feed_timeout);
+}
+
+static void
+end_deadline(void)
+{
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	if (deadline != DT_NOEND)
+		QueryCancelPending = false;
+	deadline = DT_NOEND;
+}
+
 /* Does not wait long for anybody, for other accounts wait for us. */
 static JoorFeedResult
 read_batch(JoorFeedSource *source, const JoorAccount *account, int limit,
@@ -303,50 +363,79 @@ read_batch(JoorFeedSource *source, const JoorAccount *account, int limit,
 
 	(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	if (joor_feed_timeout > 0)
-		enable_timeout_after(STATEMENT_TIMEOUT, joor_feed_timeout);
+	begin_deadline();
 	result = read_changes(source, account, limit, batch);
-	disable_timeout(STATEMENT_TIMEOUT, false);
-	AtEOXact_GUC(true, nest_level);
+	end_deadline();
+	AtEOXact_GUC(false, nest_level);
 	return result;
 }
 
-/* Whether an error is of the feed's own making: no cancel, no shutdown. */
-static bool
-is_of_feed(const ErrorData *error, bool timed_out)
-{
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		return timed_out;
-	return ERRCODE_TO_CATEGORY(error->sqlerrcode) !=
-		   ERRCODE_OPERATOR_INTERVENTION;
-}
-
-/* What an error said, in one line. */
+/* What an error said, in one line, and no more than fits a view. */
 static char *
 error_text(const ErrorData *error)
 {
-	return error->detail != NULL
+	char *text;
+	int	  length;
+
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+		GetCurrentTimestamp() >= deadline)
+		return pstrdup("reading it took longer than "
+					   "joor_inventory.feed_timeout");
+	text = error->detail != NULL
 			   ? psprintf("%s (%s)", error->message, error->detail)
 			   : pstrdup(error->message);
+	length = strlen(text);
+	text[pg_mbcliplen(text, length, FAILURE_LENGTH)] = '\0';
+	return text;
 }
 
-/* The subtransaction has failed: ends it, and remembers why. */
+/*
+ * The subtransaction has failed: ends it, and remembers why.  Each error is
+ * the feed's, whatever its SQLSTATE, for a function can raise any of them.  A
+ * cancel by hand is meant for the feed as well; what ends the process is no
+ * error that could be caught.
+ */
 static void
 catch_failure(JoorFeedSource *source, MemoryContext context,
-			  ResourceOwner owner, bool timed_out)
+			  ResourceOwner owner)
 {
 	ErrorData *error;
+	char	  *text;
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	FlushErrorState();
+	text = error_text(error);
+	FreeErrorData(error);
+	end_deadline();
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	if (!is_of_feed(error, timed_out))
-		ReThrowError(error);
-	note_failure(source, error_text(error));
-	FreeErrorData(error);
+	note_failure(source, text);
+}
+
+/*
+ * Locks.  Advisory locks of a session outlive the transaction: a feed must
+ * leave none behind, and must not be able to give up the worker's own, which
+ * are of that kind, too.  So the transaction holds the latter as well while
+ * the feed is read; then all of the session's are released, and these taken
+ * again.
+ */
+
+static void
+guard_locks(const JoorAccount *account)
+{
+	joor_account_lock(account);
+	joor_wake_lock_claim(false);
+}
+
+static void
+restore_locks(const JoorAccount *account)
+{
+	LockReleaseSession(USER_LOCKMETHOD);
+	(void) joor_account_lock_session(account->serverid);
+	joor_wake_lock_claim(true);
+	joor_account_unlock(account);
 }
 
 JoorFeedResult
@@ -355,11 +444,11 @@ joor_feed_batch_read(JoorFeedSource *source, const JoorAccount *account,
 {
 	MemoryContext			context = CurrentMemoryContext;
 	ResourceOwner			owner = CurrentResourceOwner;
-	TimestampTz				begun = GetCurrentTimestamp();
 	volatile JoorFeedResult result = JOOR_FEED_NOTHING;
 
 	MemSet(batch, 0, sizeof(*batch));
 	batch->source = source;
+	guard_locks(account);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -373,14 +462,11 @@ joor_feed_batch_read(JoorFeedSource *source, const JoorAccount *account,
 	}
 	PG_CATCH();
 	{
-		disable_timeout(STATEMENT_TIMEOUT, false);
-		catch_failure(source, context, owner,
-					  joor_feed_timeout > 0 &&
-						  TimestampDifferenceExceeds(
-							  begun, GetCurrentTimestamp(), joor_feed_timeout));
+		catch_failure(source, context, owner);
 		result = JOOR_FEED_NOTHING;
 	}
 	PG_END_TRY();
+	restore_locks(account);
 	return result;
 }
 

@@ -40,6 +40,7 @@
 typedef struct JoorFeedSource
 {
 	char		 *name;
+	TimestampTz	  created_at;
 	MemoryContext context; /* of all of this */
 	JoorQueueScan scan;
 	double		  items_per_key; /* as of late */

@@ -407,6 +407,12 @@ joor_wake_enter(void)
 	return true;
 }
 
+void
+joor_wake_lock_claim(bool session)
+{
+	(void) lock_extension(CLAIM_SUBID, ExclusiveLock, session, true);
+}
+
 bool
 joor_wake_leave(void)
 {

@@ -71,6 +71,12 @@ extern bool joor_wake_leave(void);
 extern void joor_wake_stay(void);
 
 /*
+ * Takes the worker's claim, which it has, once more: for the transaction, or
+ * for the session, if that may have lost it meanwhile.
+ */
+extern void joor_wake_lock_claim(bool session);
+
+/*
  * Forgets announcements up to now, for the caller is about to look; whether
  * there were any, as far as shared memory tells.
  */

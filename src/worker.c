@@ -401,6 +401,40 @@ turn_safely(void)
 					 PG_WAIT_EXTENSION);
 }
 
+/*
+ * Settings that are not left to the database's, nor, if restricted, to what a
+ * feed calls: they end the process at an error or after a time.
+ */
+static const struct
+{
+	const char *name;
+	const char *value;
+	bool		restricted;
+} worker_settings[] = {
+	{"lock_timeout", "10s", false},
+	{"default_transaction_read_only", "off", false},
+	{"default_transaction_isolation", "read committed", false},
+	{"exit_on_error", "off", true},
+	{"transaction_timeout", "0", true},
+};
+
+static void
+fix_settings(void)
+{
+	Size i;
+
+	for (i = 0; i < lengthof(worker_settings); i++)
+	{
+		/* transaction_timeout is there from 17 on */
+		if (GetConfigOption(worker_settings[i].name, true, false) == NULL)
+			continue;
+		SetConfigOption(worker_settings[i].name, worker_settings[i].value,
+						PGC_SUSET, PGC_S_OVERRIDE);
+		if (worker_settings[i].restricted)
+			joor_restrict_setting(worker_settings[i].name);
+	}
+}
+
 void
 joor_worker_main(Datum main_arg)
 {
@@ -409,11 +443,7 @@ joor_worker_main(Datum main_arg)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(main_arg),
 											  InvalidOid, 0);
-	SetConfigOption("lock_timeout", "10s", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET,
-					PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_isolation", "read committed",
-					PGC_SUSET, PGC_S_OVERRIDE);
+	fix_settings();
 	debug_query_string = "sending what is queued for JOOR";
 	if (extension_is_gone() || !enter())
 		proc_exit(0);
