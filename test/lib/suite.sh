@@ -69,13 +69,17 @@ trap 'rm -rf "$scratch"' EXIT
 server_bindir=$bindir
 
 # Has servers, and nothing but servers, started by a shell script, given here,
-# which ends in exec "$bindir/postgres" "$@".
+# which ends in exec -a "$0" "$bindir/postgres" "$@".  The name matters: by it
+# pg_ctl restart finds what to start again.
 wrap_server()
 {
-	server_bindir=$scratch/bin
+	server_bindir=$scratch/programs/bin
+	mkdir "$scratch/programs"
 	cp -rL "$bindir" "$server_bindir"
+	# From its name a server concludes where its libraries are.
+	ln -s "$("$pg_config" --pkglibdir)" "$scratch/programs/lib"
 	rm "$server_bindir/postgres"
-	printf '#!/bin/sh\n%s\n' "$1" >"$server_bindir/postgres"
+	printf '#!/bin/bash\n%s\n' "$1" >"$server_bindir/postgres"
 	chmod 755 "$server_bindir/postgres"
 }
 
