@@ -270,9 +270,10 @@ sub tend_sessions
 		my $session = $running{$number};
 		if ($session)
 		{
-			$session->{handle}->pump_nb if $session->{handle}->pumpable;
+			# a psql whose server was stopped ends before it has read all its input
+			eval { $session->{handle}->pump_nb if $session->{handle}->pumpable; 1 } or $session->{handle}->kill_kill;
 			next if $session->{handle}->pumpable;
-			$session->{handle}->finish;
+			eval { $session->{handle}->finish };
 			$errors{$_}++ foreach ${ $session->{out} } =~ /^(?:psql:.*?)?ERROR:  (\w+)/mg;
 			$lost++ if ${ $session->{out} } =~ /connection to server was lost|server closed|FATAL/;
 			delete $running{$number};
@@ -282,7 +283,7 @@ sub tend_sessions
 		my $part = $left < 15 ? $left : 15;
 		$left -= $part;
 		${ $session->{in} } = "\\set VERBOSITY sqlstate\nSET lock_timeout = '300ms';\n" . join('', map { transaction() } 1 .. $part) . "\\q\n";
-		$session->{handle}->pump_nb;
+		eval { $session->{handle}->pump_nb };
 	}
 	return scalar keys %running;
 }
