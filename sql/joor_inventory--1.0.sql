@@ -270,6 +270,7 @@ CREATE TABLE joor.queue_item
 	dec_pending boolean NOT NULL,
 	xid xid8 NOT NULL,
 	hash bigint NOT NULL,
+	since bigint,
 	warehouse text,
 	inventory_date date,
 	style_number text,
@@ -285,6 +286,8 @@ CREATE TABLE joor.queue_item
 	PRIMARY KEY (serverid, id)
 );
 CREATE INDEX queue_item_position ON joor.queue_item (serverid, hash, id);
+CREATE INDEX queue_item_since ON joor.queue_item (serverid, since)
+	WHERE since IS NOT NULL;
 COMMENT ON TABLE joor.queue_item IS
 	'items that wait to be sent; of those for one position the latest is sent';
 COMMENT ON COLUMN joor.queue_item.id IS 'number of the entry; the highest is the latest';
@@ -298,6 +301,8 @@ COMMENT ON COLUMN joor.queue_item.xid IS
 	'transaction that queued it; a push supersedes what it could see';
 COMMENT ON COLUMN joor.queue_item.hash IS
 	'hash of warehouse, date and identity; the same for the same position';
+COMMENT ON COLUMN joor.queue_item.since IS
+	'the entry of changed keys that it comes from, when JOOR refused a request of a feed; else null';
 COMMENT ON COLUMN joor.queue_item.warehouse IS 'field of the item';
 COMMENT ON COLUMN joor.queue_item.inventory_date IS 'field of the item';
 COMMENT ON COLUMN joor.queue_item.style_number IS 'field of the item';

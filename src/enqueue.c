@@ -48,7 +48,7 @@ static void
 add_items(JoorItemList *list, const JoorAccount *account, bool dec_pending)
 {
 	JoorQueueWriter *writer =
-		joor_queue_begin(account->serverid, account->server, dec_pending);
+		joor_queue_begin(account->serverid, account->server, dec_pending, 0);
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "joor_inventory item", ALLOCSET_SMALL_SIZES);
 	JoorItem item;

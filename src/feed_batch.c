@@ -525,8 +525,9 @@ joor_feed_batch_accept(JoorFeedBatch *batch, Oid serverid, const bool *rejected)
 void
 joor_feed_batch_hand_over(JoorFeedBatch *batch, const JoorAccount *account)
 {
-	JoorQueueWriter *writer = joor_queue_begin(
-		account->serverid, account->server, account->dec_pending);
+	JoorQueueWriter *writer =
+		joor_queue_begin(account->serverid, account->server,
+						 account->dec_pending, batch->changes.rows[0].id);
 	int i;
 
 	for (i = 0; i < batch->count; i++)

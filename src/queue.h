@@ -42,11 +42,13 @@ typedef struct JoorQueueBatch
 typedef struct JoorQueueWriter JoorQueueWriter;
 
 /*
- * Adds checked items, in the caller's transaction.  Begin, any number of add,
+ * Adds checked items, in the caller's transaction.  since: the entry of changed
+ * keys that they come from, so that joor.wait() waits for them as for it; 0:
+ * of none.  Begin, any number of add,
  * end; an error in between ends it with the transaction.
  */
 extern JoorQueueWriter *joor_queue_begin(Oid serverid, const char *server,
-										 bool dec_pending);
+										 bool dec_pending, int64 since);
 extern void joor_queue_add(JoorQueueWriter *writer, const JoorItem *item);
 extern void joor_queue_end(JoorQueueWriter *writer);
 

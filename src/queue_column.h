@@ -25,6 +25,7 @@ enum
 	QUEUE_DEC_PENDING,
 	QUEUE_XID,
 	QUEUE_HASH,
+	QUEUE_SINCE,
 	QUEUE_FIELDS, /* the first field; the others follow in their order */
 	QUEUE_COLUMNS = QUEUE_FIELDS + JOOR_FIELD_COUNT
 };

@@ -42,6 +42,7 @@ struct JoorQueueWriter
 	NameData		 server;
 	NameData		 user_name;
 	bool			 dec_pending;
+	int64			 since;
 };
 
 /* A relation of schema joor by its name. */
@@ -58,7 +59,8 @@ relation_by_name(const char *name)
 }
 
 JoorQueueWriter *
-joor_queue_begin(Oid serverid, const char *server, bool dec_pending)
+joor_queue_begin(Oid serverid, const char *server, bool dec_pending,
+				 int64 since)
 {
 	JoorQueueWriter *writer = palloc0(sizeof(JoorQueueWriter));
 
@@ -75,6 +77,7 @@ joor_queue_begin(Oid serverid, const char *server, bool dec_pending)
 	namestrcpy(&writer->server, server);
 	namestrcpy(&writer->user_name, GetUserNameFromId(GetUserId(), false));
 	writer->dec_pending = dec_pending;
+	writer->since = since;
 	return writer;
 }
 
@@ -98,6 +101,8 @@ joor_queue_add(JoorQueueWriter *writer, const JoorItem *item)
 		FullTransactionIdGetDatum(GetTopFullTransactionId());
 	slot->tts_values[QUEUE_HASH] = Int64GetDatum((int64) joor_item_hash(item));
 	memset(slot->tts_isnull, false, sizeof(bool) * QUEUE_FIELDS);
+	slot->tts_values[QUEUE_SINCE] = Int64GetDatum(writer->since);
+	slot->tts_isnull[QUEUE_SINCE] = writer->since == 0;
 	joor_item_row_fill(item, item->sent, slot->tts_values + QUEUE_FIELDS,
 					   slot->tts_isnull + QUEUE_FIELDS);
 	ExecStoreVirtualTuple(slot);

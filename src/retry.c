@@ -94,7 +94,8 @@ retry_server(Oid serverid, Datum ids)
 	joor_args_oid(&args, serverid);
 	joor_args_datum(&args, INT8ARRAYOID, ids);
 	joor_queue_read_rejections(&args, &batch);
-	writer = joor_queue_begin(serverid, account->server, account->dec_pending);
+	writer =
+		joor_queue_begin(serverid, account->server, account->dec_pending, 0);
 	count = 0;
 	for (i = 0; i < batch.count; i++)
 	{

@@ -228,6 +228,27 @@ is(stock()->{'Milano - u24'}, 7, 'others are sent');
 sql(q{UPDATE bin SET warehouse = 'Milano' WHERE sku = 23; UPDATE bin SET pieces = pieces WHERE sku IN (21, 22)});
 follows('mended');
 
+# joor.wait waits for what was handed over to be tried one by one, too.
+$joor->account('joor', poison => ['u26']);
+$joor->fault(account => 'joor', operation => 'bulk', hold => 1) foreach 1, 2;
+sql('UPDATE bin SET pieces = 11 WHERE sku BETWEEN 24 AND 29');
+ok($joor->wait_for(held => 1, account => 'joor'), 'a request that will be refused is held');
+my $waiter = $node->background_psql('postgres');
+$waiter->query_until(qr/begun/, "\\echo begun\nSELECT joor.wait('joor', '120 s');\n");
+my $waits = q{SELECT count(*) = 1 FROM pg_stat_activity WHERE state = 'active' AND query ~ '^SELECT joor.wait'};
+$node->wait_until($waits, 'somebody waits for it');
+$joor->release;
+$node->wait_until(q{SELECT EXISTS (SELECT FROM joor.queue_item WHERE since IS NOT NULL)}, 'its items are tried one by one');
+ok($joor->wait_for(held => 1, account => 'joor'), 'the next request is held');
+is(sql("SELECT pg_sleep(0.3); $waits") =~ s/^\n//r, 't', 'and is waited for');
+$joor->release;
+$node->wait_until('SELECT NOT EXISTS (SELECT FROM joor.queue)', 'handed over: the queue is empty in the end');
+$node->wait_until($waits =~ s/= 1/= 0/r, 'and the wait has ended');
+$waiter->quit;
+$joor->account('joor', poison => []);
+sql('UPDATE bin SET pieces = 12 WHERE sku = 26');
+follows('after the hunt');
+
 #
 # A feed that fails
 #
