@@ -54,11 +54,11 @@ my @loads = (
 	load('push', "SELECT joor.push('SELECT ''p'' || g AS upc, g AS inventory FROM generate_series(1, 300) g', 'other', on_failure => 'report');\n", '-R', 0.1),
 	load('sync', "SELECT joor.sync('stock');\nSELECT count(*) FROM joor.drift('stock');\nSELECT * FROM joor.status;\n", '-R', 0.05));
 
-# Resident memory in kB and open files of a process.
+# Memory of its own in kB and open files of a process.
 sub process
 {
 	my ($pid) = @_;
-	my ($rss) = (-r "/proc/$pid/status" ? slurp_file("/proc/$pid/status") : '') =~ /^VmRSS:\s+(\d+)/m;
+	my ($rss) = (-r "/proc/$pid/status" ? slurp_file("/proc/$pid/status") : '') =~ /^RssAnon:\s+(\d+)/m;
 	my @files = glob("/proc/$pid/fd/*");
 	return sprintf '%6.1f MB %3d files', ($rss // 0) / 1024, scalar @files;
 }
