@@ -25,6 +25,8 @@
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "storage/latch.h"
+#include "catalog/namespace.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "parser/analyze.h"
 #include "pgstat.h"
@@ -104,6 +106,47 @@ joor_restrict_setting(const char *name)
 	for (i = 0; i < GetNumConfigOptions(); i++)
 		if (strcmp(settings[i]->name, name) == 0)
 			settings[i]->flags |= GUC_NOT_WHILE_SEC_REST;
+#endif
+}
+
+/*
+ * Text of the server's encoding, which must have a conversion, as UTF-8,
+ * palloc'd and NUL-terminated; NULL: it has a character that UTF-8 has not.
+ * 13 can only throw; a conversion function holds nothing when it does.
+ */
+static inline char *
+joor_convert_to_utf8(const char *data, int length)
+{
+#if PG_VERSION_NUM >= 140000
+	int	  from = GetDatabaseEncoding();
+	Size  size = (Size) length * MAX_CONVERSION_GROWTH + 1;
+	char *utf8 = palloc_extended(size, MCXT_ALLOC_HUGE);
+
+	if (pg_do_encoding_conversion_buf(
+			FindDefaultConversionProc(from, PG_UTF8), from, PG_UTF8,
+			(unsigned char *) unconstify(char *, data), length,
+			(unsigned char *) utf8, (int) Min(size, PG_INT32_MAX),
+			true) == length)
+		return utf8;
+	pfree(utf8);
+	return NULL;
+#else
+	MemoryContext context = CurrentMemoryContext;
+	char *volatile utf8 = NULL;
+
+	PG_TRY();
+	{
+		utf8 = pg_server_to_any(data, length, PG_UTF8);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_UNTRANSLATABLE_CHARACTER)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return utf8;
 #endif
 }
 

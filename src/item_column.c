@@ -4,8 +4,9 @@
  *	  The columns of an item query: which field each is, and how it is read.
  *
  * A reader is chosen once for each column, by its type.  Reading never throws
- * for a reason of the data, but for bytes that the server's encoding has and
- * UTF-8 has not: what cannot be converted is a violation of its row.
+ * for a reason of the data: what cannot be converted, be it a number or a
+ * character that the server's encoding has and UTF-8 has not, is a violation
+ * of its row.
  *
  * Texts of a database in UTF-8 are not copied, only looked at.
  *
@@ -35,6 +36,10 @@
 static const JoorColumnRule not_utf8 = {
 	"is not valid UTF-8",
 	"The database has the encoding SQL_ASCII; JOOR takes UTF-8."};
+static const JoorColumnRule not_convertible = {
+	"has a character that UTF-8 does not have",
+	"The database's encoding has codes that stand for nothing; JOOR takes "
+	"UTF-8."};
 static const JoorColumnRule not_whole = {
 	"is not a whole number",
 	"Nothing is rounded on the way; floor() or trunc() in the query does."};
@@ -69,9 +74,10 @@ set_text(const char *data, int length, JoorValue *value)
 		return NULL;
 	if (GetDatabaseEncoding() == PG_SQL_ASCII)
 		return pg_verify_mbstr(PG_UTF8, data, length, true) ? NULL : &not_utf8;
-	value->text.data = pg_server_to_any(data, length, PG_UTF8);
-	if (value->text.data != data)
-		value->text.length = strlen(value->text.data);
+	value->text.data = joor_convert_to_utf8(data, length);
+	if (value->text.data == NULL)
+		return &not_convertible;
+	value->text.length = strlen(value->text.data);
 	return NULL;
 }
 
@@ -189,6 +195,15 @@ read_bool(JoorColumn *column, Datum datum, JoorValue *value)
 	return NULL;
 }
 
+/* Text that has no UTF-8, as a message can show it. */
+static void
+mask_beyond_ascii(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (IS_HIGHBIT_SET(*text))
+			*text = '?';
+}
+
 bool
 joor_column_read(JoorColumn *column, Datum datum, JoorItem *item,
 				 JoorViolation *violation)
@@ -203,6 +218,8 @@ joor_column_read(JoorColumn *column, Datum datum, JoorItem *item,
 		return true;
 	}
 	shown = OutputFunctionCall(&column->output, datum);
+	if (broken == &not_convertible)
+		mask_beyond_ascii(shown);
 	joor_violation_set(violation, item, column->field, shown, strlen(shown),
 					   broken->rule, broken->hint);
 	return false;

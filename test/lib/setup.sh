@@ -3,7 +3,7 @@
 
 packages="postgresql-15 postgresql-client-15 postgresql-server-dev-15
 	postgresql-15-cron libpq-dev libcurl4-openssl-dev libxml2-dev libmicrohttpd-dev
-	libjansson-dev build-essential pkg-config libipc-run-perl openssl
+	libjansson-dev build-essential pkg-config libipc-run-perl libxml-parser-perl openssl
 	clang-format"
 
 # Installs the packages that are missing.
