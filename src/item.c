@@ -148,6 +148,8 @@ joor_item_append_position(StringInfo out, const JoorItem *item)
 	uint32 rest = item->sent & JOOR_POSITION_FIELDS;
 	char   separator = '{';
 
+	if (rest == 0) /* of an item that broke a rule */
+		appendStringInfoChar(out, separator);
 	for (; rest != 0; rest &= rest - 1)
 	{
 		int field = pg_rightmost_one_pos32(rest);

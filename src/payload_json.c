@@ -98,6 +98,8 @@ joor_payload_json_item(StringInfo out, const JoorItem *item,
 
 	if (!first)
 		appendStringInfoCharMacro(out, ',');
+	if (item->sent == 0) /* one that broke a rule, for its rejection */
+		appendStringInfoCharMacro(out, separator);
 	for (rest = item->sent; rest != 0; rest &= rest - 1)
 	{
 		JoorFieldId field = (JoorFieldId) pg_rightmost_one_pos32(rest);
