@@ -270,6 +270,18 @@ is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'mended: its queue is empty in 
 is(stock()->{'Milano - x2'}, 2, 'with its quantity');
 is(sql(q{SELECT failed_at IS NULL AND failure IS NULL FROM joor.feed WHERE name = 'loose'}), 't', 'and it fails no longer');
 
+# A row of nothing but its key is refused, and the others of its feed are sent.
+sql(q{
+	CREATE TABLE hollow (id int PRIMARY KEY, upc text, pieces int);
+	SELECT joor.create_feed('hollow', 'SELECT id, upc, pieces AS inventory FROM hollow', server => 'other', key => 'id');
+	SELECT joor.watch('hollow', 'hollow', key => 'id');
+	INSERT INTO hollow VALUES (1, 'y1', 3), (2, NULL, NULL);
+});
+is(sql("SELECT joor.wait('other', '30 s')"), 't', 'a row of nulls: the queue is empty in the end');
+is(stock('other')->{'Default - y1'}, 3, 'the other row is sent');
+like(sql(q{SELECT reason FROM joor.rejection WHERE server = 'other' AND closed_at IS NULL}), qr/has no identity$/, 'the row of nulls is rejected');
+sql(q{SELECT joor.drop_feed('hollow'); DROP TABLE hollow});
+
 # A feed whose table somebody has locked, and one whose owner lost his right
 sql("SELECT joor.pause('joor'); UPDATE loose SET divisor = 3 WHERE id = 3");
 my $other = $node->background_psql('postgres');
