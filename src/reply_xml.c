@@ -21,6 +21,7 @@
 #include <libxml/xmlreader.h>
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/xml.h"
 
 #include "reply_builder.h"
@@ -73,19 +74,26 @@ close_element(XmlAnswer *answer)
 	answer->is_leaf = false;
 }
 
-/* A text may come in pieces; no more is collected than is kept of it. */
-static void
+/*
+ * A text may come in pieces; no more is collected than is kept of it.  False:
+ * it is not UTF-8, since libxml2 lets characters pass that are encoded longer
+ * than need be.
+ */
+static bool
 add_text(XmlAnswer *answer)
 {
 	const char *text = (const char *) xmlTextReaderConstValue(answer->reader);
 	int			room = 2 * JOOR_REPLY_TEXT_MAX - answer->text.len;
 
 	if (text == NULL || !answer->is_leaf)
-		return;
+		return true;
+	if (pg_verify_mbstr_len(PG_UTF8, text, (int) strlen(text), true) < 0)
+		return false;
 	if (answer->text.len == 0)
 		text += strspn(text, " \t\r\n");
 	appendBinaryStringInfo(&answer->text, text,
 						   (int) strnlen(text, Max(0, room)));
+	return true;
 }
 
 /* Whether it is a page for people, which may well be good XML. */
@@ -118,7 +126,8 @@ take_node(XmlAnswer *answer)
 		case XML_READER_TYPE_TEXT:
 		case XML_READER_TYPE_CDATA:
 		case XML_READER_TYPE_SIGNIFICANT_WHITESPACE:
-			add_text(answer);
+			if (!add_text(answer))
+				return false;
 			break;
 		case XML_READER_TYPE_DOCUMENT_TYPE:
 		case XML_READER_TYPE_ENTITY_REFERENCE:
