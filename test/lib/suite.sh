@@ -68,19 +68,19 @@ trap 'rm -rf "$scratch"' EXIT
 # Where the programs are that servers are started with.
 server_bindir=$bindir
 
-# Has servers, and nothing but servers, started by a shell script, given here,
-# which ends in exec -a "$0" "$bindir/postgres" "$@".  The name matters: by it
-# pg_ctl restart finds what to start again.
-wrap_server()
+# Replaces programs that servers are started with, whose names follow, by a
+# shell script, given first, which ends in exec "$bindir/${0##*/}" "$@".
+wrap_programs()
 {
-	server_bindir=$scratch/programs/bin
-	mkdir "$scratch/programs"
+	local script=$1 program
+	shift
+	server_bindir=$scratch/bin
 	cp -rL "$bindir" "$server_bindir"
-	# From its name a server concludes where its libraries are.
-	ln -s "$("$pg_config" --pkglibdir)" "$scratch/programs/lib"
-	rm "$server_bindir/postgres"
-	printf '#!/bin/bash\n%s\n' "$1" >"$server_bindir/postgres"
-	chmod 755 "$server_bindir/postgres"
+	for program; do
+		rm "$server_bindir/$program"
+		printf '#!/bin/bash\n%s\n' "$script" >"$server_bindir/$program"
+		chmod 755 "$server_bindir/$program"
+	done
 }
 
 # Before any part: the settings of private servers.
@@ -92,12 +92,14 @@ prepare_suite()
 	} >"$scratch/settings"
 }
 
+# Runs tests of pg_regress: those named, or all.
 run_regress()
 {
+	[ $# -gt 0 ] || set -- $(cd test/sql && ls *.sql | sed 's/\.sql$//')
 	count_regress pg_regress "$scratch/regress.log" \
 		"$pgxs/test/regress/pg_regress" --temp-instance="$scratch/regress" \
 		--temp-config="$scratch/settings" --bindir="$server_bindir" --inputdir=test \
-		--dbname=contrib_regression $(cd test/sql && ls *.sql | sed 's/\.sql$//')
+		--dbname=contrib_regression "$@"
 }
 
 run_isolation()
