@@ -193,14 +193,17 @@ has_drain_due_now(void)
 	return false;
 }
 
-/* The pause after a look that took so many milliseconds. */
+/*
+ * The pause after a look that took so many milliseconds; announced: somebody
+ * had asked for it.
+ */
 static double
-pause_after_look(double took)
+pause_after_look(double took, bool announced)
 {
 	double pause =
 		Min(Max(took * LOOK_PAUSE_TIMES, LOOK_PAUSE_MIN), LOOK_PAUSE_MAX);
 
-	if (has_drain_due_now())
+	if (!announced || has_drain_due_now())
 		return pause;
 	return Max(pause, Min(look_pause * 2, LOOK_PAUSE_IN_VAIN));
 }
@@ -225,6 +228,7 @@ static void
 look_around(void)
 {
 	instr_time began;
+	bool	   announced;
 
 	if (elapsed_since(looked_at) < look_pause)
 		return;
@@ -238,8 +242,9 @@ look_around(void)
 		idle_since = GetCurrentTimestamp();
 	INSTR_TIME_SET_CURRENT(began);
 	(void) find_work(woken);
+	announced = woken;
 	look = woken = false;
-	look_pause = pause_after_look(elapsed_since(began));
+	look_pause = pause_after_look(elapsed_since(began), announced);
 	INSTR_TIME_SET_CURRENT(looked_at);
 }
 
