@@ -23,6 +23,9 @@
 #define CHUNK 500
 #define ROWS_MAX 100000
 
+/* Rows, and keys, that there is room for at first. */
+#define FIRST_ALLOCATED 64
+
 int64
 joor_changes_first(const char *feed, const JoorQueueScan *scan)
 {
@@ -47,12 +50,27 @@ typedef struct Walk
 {
 	JoorChanges	 *changes;
 	int			  max_keys;
-	int			  allocated; /* rows */
+	int			  allocated;	  /* rows */
+	int			  keys_allocated; /* keys */
 	JoorKeyIndex *index;
 	MemoryContext context;	/* of the result */
 	int64		  first_id; /* of all rows; 0: there are none */
 	bool		  ended;
 } Walk;
+
+static void
+add_key(Walk *walk, char *key)
+{
+	JoorChanges *changes = walk->changes;
+
+	if (changes->nkeys == walk->keys_allocated)
+	{
+		walk->keys_allocated *= 2;
+		changes->keys =
+			repalloc(changes->keys, sizeof(char *) * walk->keys_allocated);
+	}
+	changes->keys[changes->nkeys++] = key;
+}
 
 /* Takes up the keys of a row as far as there is room. */
 static void
@@ -81,7 +99,7 @@ take_keys(Walk *walk, JoorChangeRow *row, Datum array)
 		if (number < 0)
 		{
 			number = joor_key_index_add(walk->index, key, changes->nkeys);
-			changes->keys[changes->nkeys++] = key;
+			add_key(walk, key);
 		}
 		else
 			pfree(key);
@@ -170,9 +188,9 @@ joor_changes_read(const char *feed, int max_keys, JoorQueueScan *scan,
 	walk.changes = changes;
 	walk.max_keys = max_keys;
 	walk.context = CurrentMemoryContext;
-	walk.index = joor_key_index_create(max_keys);
-	walk.allocated = 64;
-	changes->keys = palloc(sizeof(char *) * max_keys);
+	walk.allocated = walk.keys_allocated = FIRST_ALLOCATED;
+	walk.index = joor_key_index_create(FIRST_ALLOCATED);
+	changes->keys = palloc(sizeof(char *) * walk.keys_allocated);
 	changes->rows = palloc(sizeof(JoorChangeRow) * walk.allocated);
 	while (!walk.ended)
 		read_chunk(&walk, feed, &last_id, &last_part);

@@ -41,6 +41,9 @@
 #define PAUSE_ERROR 60000	/* after an error that may pass by itself */
 #define PAUSE_BLOCKED 10000 /* after one that somebody has to act on */
 
+/* A step that others feel, in milliseconds. */
+#define LONG_STEP 1000
+
 JoorDrain *
 joor_drain_create(Oid serverid)
 {
@@ -323,15 +326,16 @@ space_next(JoorDrain *drain)
 
 /*
  * What took long, as reading a feed may, is not begun again before as much time
- * has passed: the other accounts have at least half of the worker's.
+ * has passed: the other accounts have at least half of the worker's.  They can
+ * wait for what does not.
  */
 static void
 yield_to_others(JoorDrain *drain, TimestampTz begun)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (drain->due < now + (now - begun))
-		drain->due = now + (now - begun);
+	if (TimestampDifferenceExceeds(begun, now, LONG_STEP))
+		drain->due = Max(drain->due, now + (now - begun));
 }
 
 static void

@@ -164,21 +164,23 @@ find_waiting(JoorDrain *drain, int *count)
 	MemoryContextSwitchTo(old);
 	waiting = palloc(sizeof(Waiting) * (list_length(drain->sources) + 1));
 	*count = 0;
-	waiting[0].source = NULL;
-	waiting[0].id = joor_queue_first(drain->serverid, &drain->scan);
-	if (waiting[0].id > 0)
-		(*count)++;
 	foreach (cell, drain->sources)
 	{
 		JoorFeedSource *source = lfirst(cell);
 
-		if (source->retry_at > now)
-			continue;
 		waiting[*count].source = source;
 		waiting[*count].id = joor_changes_first(source->name, &source->scan);
-		if (waiting[*count].id > 0)
+		if (waiting[*count].id == 0)
+			joor_feed_source_clear(source); /* nobody waits for its end */
+		else if (source->retry_at <= now)
 			(*count)++;
 	}
+	waiting[*count].source = NULL;
+	/* where they stand in line matters only to others */
+	waiting[*count].id =
+		*count > 0 ? joor_queue_first(drain->serverid, &drain->scan) : 1;
+	if (waiting[*count].id > 0)
+		(*count)++;
 	qsort(waiting, *count, sizeof(Waiting), compare_waiting);
 	return waiting;
 }

@@ -37,8 +37,9 @@
 /* Longest failure that is remembered, in bytes. */
 #define FAILURE_LENGTH 1000
 
-/* Keys that are looked up for each item that fits, at most. */
+/* Keys that are looked up for each item that fits, and for all, at most. */
 #define KEYS_PER_ITEM_MAX 20
+#define KEYS_MAX 1000000
 
 /*
  * Sources.
@@ -147,9 +148,8 @@ joor_feed_sources_retry(List *sources)
 	}
 }
 
-/* The feed could be read, whatever was before. */
-static void
-note_success(JoorFeedSource *source)
+void
+joor_feed_source_clear(JoorFeedSource *source)
 {
 	source->failures = 0;
 	source->retry_at = 0;
@@ -230,7 +230,8 @@ keys_wanted(const JoorFeedSource *source, int limit)
 {
 	double keys = limit / Max(source->items_per_key, 0.001);
 
-	return (int) Min(Max(keys, 1), (double) limit * KEYS_PER_ITEM_MAX);
+	keys = Min(keys, (double) limit * KEYS_PER_ITEM_MAX);
+	return (int) Min(Max(keys, 1), KEYS_MAX);
 }
 
 /* Learns how many items a key has, for the next batch. */
@@ -458,7 +459,7 @@ joor_feed_batch_read(JoorFeedSource *source, const JoorAccount *account,
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
 		if (result != JOOR_FEED_NOTHING)
-			note_success(source);
+			joor_feed_source_clear(source);
 	}
 	PG_CATCH();
 	{

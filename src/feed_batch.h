@@ -90,6 +90,9 @@ extern List *joor_feed_sources(List *sources, Oid serverid);
 /* Those that fail are read again without delay. */
 extern void joor_feed_sources_retry(List *sources);
 
+/* Nothing waits to be read from the feed: it fails no longer, if it did. */
+extern void joor_feed_source_clear(JoorFeedSource *source);
+
 /* A transaction in which they were read has failed: they begin anew. */
 extern void joor_feed_sources_rewind(List *sources);
 

@@ -49,7 +49,7 @@ begin_sort(Compare *compare)
 {
 	TupleDesc  desc = CreateTemplateTupleDesc(2);
 	AttrNumber column = 1;
-	Oid		   operator= Int8LessOperator;
+	Oid		   less = Int8LessOperator;
 	Oid		   collation = InvalidOid;
 	bool	   nulls_first = false;
 
@@ -57,9 +57,8 @@ begin_sort(Compare *compare)
 	TupleDescInitEntry(desc, 2, "item", BYTEAOID, -1, 0);
 	compare->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	compare->put = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	compare->sort =
-		tuplesort_begin_heap(desc, 1, &column, &operator, & collation,
-							 &nulls_first, work_mem, NULL, false);
+	compare->sort = tuplesort_begin_heap(desc, 1, &column, &less, &collation,
+										 &nulls_first, work_mem, NULL, false);
 	initStringInfo(&compare->bytes);
 }
 

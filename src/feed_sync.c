@@ -60,9 +60,9 @@ typedef struct Sync
 	MemoryContext	  context; /* of writer and keys */
 	MemoryContext	  keys;	   /* of the index */
 	JoorKeyIndex	 *index;
-	int				  nkeys;		  /* in the index */
-	bool			  has_rejections; /* that are open */
-	int64			  count;		  /* differences */
+	int				  nkeys; /* in the index */
+	JoorKeyIndex	 *fresh; /* rejections; NULL: there are none */
+	int64			  count; /* differences */
 	int64			  invalid;
 	StringInfoData	  first; /* the first invalid row */
 } Sync;
@@ -110,8 +110,8 @@ queue_difference(void *arg, JoorDifference difference, const JoorItem *item,
 	Sync	   *sync = arg;
 	const char *key = item != NULL ? item->key : published->item.key;
 
-	if (item != NULL && sync->has_rejections &&
-		joor_rejection_is_fresh(sync->feed->serverid, item))
+	if (item != NULL && sync->fresh != NULL &&
+		joor_rejection_is_fresh(sync->fresh, item))
 		return;
 	sync->count++;
 	if (key == NULL || is_queued(sync, key))
@@ -155,7 +155,8 @@ init_sync(Sync *sync, const JoorFeed *feed)
 		CurrentMemoryContext, "joor_inventory keys", ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&sync->first);
 	joor_tables_open(&tables);
-	sync->has_rejections = joor_rejection_has_open(feed->serverid);
+	MemoryContextSwitchTo(sync->context);
+	sync->fresh = joor_rejections_fresh(feed->serverid);
 	joor_tables_close(&tables);
 	MemoryContextSwitchTo(sync->context);
 }

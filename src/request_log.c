@@ -356,42 +356,61 @@ joor_request_abandon(int64 id)
 						&args, SPI_OK_UPDATE);
 }
 
-bool
-joor_rejection_has_open(Oid serverid)
+/* What a fresh rejection is found by: position and quantity, NULL: none. */
+static char *
+fresh_key(const char *position, const char *inventory)
 {
-	JoorArgs args = {0};
+	return psprintf("%s %s", position, inventory != NULL ? inventory : "");
+}
+
+JoorKeyIndex *
+joor_rejections_fresh(Oid serverid)
+{
+	MemoryContext context = CurrentMemoryContext;
+	JoorKeyIndex *index;
+	JoorArgs	  args = {0};
+	uint64		  i;
 
 	joor_args_oid(&args, serverid);
-	joor_tables_execute("SELECT 1 FROM joor.rejection WHERE serverid = $1"
-						" AND closed_at IS NULL LIMIT 1",
+	joor_tables_execute("SELECT \"position\", inventory FROM joor.rejection"
+						" WHERE serverid = $1 AND closed_at IS NULL"
+						"  AND source = 'joor'"
+						"  AND rejected_at > pg_catalog.clock_timestamp()"
+						"   - interval '1 hour'",
 						&args, SPI_OK_SELECT);
-	return SPI_processed > 0;
+	if (SPI_processed == 0)
+		return NULL;
+	MemoryContextSwitchTo(context);
+	index = joor_key_index_create((int) Min(SPI_processed, 1000));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple tuple = SPI_tuptable->vals[i];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+
+		(void) joor_key_index_add(index,
+								  fresh_key(SPI_getvalue(tuple, desc, 1),
+											SPI_getvalue(tuple, desc, 2)),
+								  0);
+	}
+	return index;
 }
 
 bool
-joor_rejection_is_fresh(Oid serverid, const JoorItem *item)
+joor_rejection_is_fresh(JoorKeyIndex *fresh, const JoorItem *item)
 {
-	JoorArgs	   args = {0};
 	StringInfoData position;
-	uint32		   inventory = JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY);
+	StringInfoData inventory;
 
 	initStringInfo(&position);
+	initStringInfo(&inventory);
 	joor_item_append_position(&position, item);
-	joor_args_oid(&args, serverid);
-	joor_args_text(&args,
-				   pg_any_to_server(position.data, position.len, PG_UTF8));
-	if ((item->sent & inventory) != 0)
-		joor_args_int(&args, item->value[JOOR_FIELD_INVENTORY].integer);
-	else
-		joor_args_null(&args, INT8OID);
-	joor_tables_execute("SELECT 1 FROM joor.rejection WHERE serverid = $1"
-						" AND pg_catalog.md5(\"position\") = pg_catalog.md5($2)"
-						" AND closed_at IS NULL AND source = 'joor'"
-						" AND inventory IS NOT DISTINCT FROM $3"
-						" AND rejected_at > pg_catalog.clock_timestamp()"
-						"  - interval '1 hour'",
-						&args, SPI_OK_SELECT);
-	return SPI_processed > 0;
+	if ((item->sent & JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY)) != 0)
+		joor_value_append(&inventory, JOOR_FIELD_INVENTORY,
+						  &item->value[JOOR_FIELD_INVENTORY]);
+	return joor_key_index_find(
+			   fresh,
+			   fresh_key(pg_any_to_server(position.data, position.len, PG_UTF8),
+						 inventory.data)) >= 0;
 }
 
 void

@@ -27,6 +27,7 @@
 #define JOOR_REQUEST_LOG_H
 
 #include "joor_api.h"
+#include "key_index.h"
 
 #include "utils/timestamp.h"
 
@@ -141,13 +142,13 @@ extern void joor_rejection_record(Oid serverid, const char *server,
 								  int64 request_id, const char *items);
 
 /*
- * Whether JOOR rejected an item, checked, with the very same quantity less
- * than an hour ago, and has not taken it since.  Tables are open.
+ * What JOOR rejected less than an hour ago and has not taken since, in the
+ * current memory context; NULL: nothing.  Tables are open.
  */
-extern bool joor_rejection_is_fresh(Oid serverid, const JoorItem *item);
+extern JoorKeyIndex *joor_rejections_fresh(Oid serverid);
 
-/* Whether an account has rejections that are not closed.  Likewise. */
-extern bool joor_rejection_has_open(Oid serverid);
+/* Whether an item, checked, is among them with the very same quantity. */
+extern bool joor_rejection_is_fresh(JoorKeyIndex *fresh, const JoorItem *item);
 
 /* Deletes what joor_inventory.request_retention and _max_rows let go. */
 extern void joor_request_expire(void);

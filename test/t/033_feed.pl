@@ -282,6 +282,15 @@ is(stock('other')->{'Default - y1'}, 3, 'the other row is sent');
 like(sql(q{SELECT reason FROM joor.rejection WHERE server = 'other' AND closed_at IS NULL}), qr/has no identity$/, 'the row of nulls is rejected');
 sql(q{SELECT joor.drop_feed('hollow'); DROP TABLE hollow});
 
+# One whose keys were pushed while it rested keeps nobody awake.
+sql('UPDATE loose SET divisor = 0 WHERE id = 4');
+$node->wait_until(q{SELECT failure ~ 'division by zero' FROM joor.feed WHERE name = 'loose'}, 'a feed fails again');
+sql('UPDATE loose SET divisor = 2 WHERE id = 4');
+sql(q{SELECT * FROM joor.push_feed('loose')});
+$node->wait_until(q{SELECT NOT EXISTS (SELECT FROM joor.queue)}, 'it is mended, and pushed');
+$node->wait_until(q{SELECT bool_and(worker_pid IS NULL) FROM joor.status}, 'the worker leaves');
+is(sql(q{SELECT failure IS NULL FROM joor.feed WHERE name = 'loose'}), 't', 'and the feed fails no longer');
+
 # A feed whose table somebody has locked, and one whose owner lost his right
 sql("SELECT joor.pause('joor'); UPDATE loose SET divisor = 3 WHERE id = 3");
 my $other = $node->background_psql('postgres');
