@@ -341,20 +341,23 @@ COMMENT ON COLUMN joor.feed_definition.failure IS 'the error it fails with';
 CREATE TABLE joor.queue_change
 (
 	feed text COLLATE "C" NOT NULL,
-	id bigint NOT NULL,
+	id bigint,
 	part integer NOT NULL,
 	queued_at timestamptz NOT NULL,
 	xid xid8 NOT NULL,
-	keys text[],
-	PRIMARY KEY (feed, id, part)
+	keys text[]
 ) WITH (toast_tuple_target = 8160);
+-- a commit that adds a row without a number does not touch the index
+CREATE UNIQUE INDEX queue_change_number ON joor.queue_change (feed, id, part)
+	WHERE id IS NOT NULL;
 ALTER TABLE joor.queue_change ALTER COLUMN keys SET STORAGE EXTERNAL;
 COMMENT ON TABLE joor.queue_change IS
 	'keys of feeds that changed and wait for the feed to be read and sent';
 COMMENT ON COLUMN joor.queue_change.feed IS 'name of the feed';
-COMMENT ON COLUMN joor.queue_change.id IS 'number of the entry';
+COMMENT ON COLUMN joor.queue_change.id IS
+	'place in the queue; null until the worker has seen it';
 COMMENT ON COLUMN joor.queue_change.part IS
-	'an entry of many keys has several rows, numbered from 0';
+	'what a transaction says of a feed has several rows if it has many keys, numbered from 0';
 COMMENT ON COLUMN joor.queue_change.queued_at IS 'when it was queued';
 COMMENT ON COLUMN joor.queue_change.xid IS 'transaction that queued it';
 COMMENT ON COLUMN joor.queue_change.keys IS
@@ -373,7 +376,7 @@ LEFT JOIN joor.feed_definition f ON f.name OPERATOR(pg_catalog.=) c.feed;
 COMMENT ON VIEW joor.queue IS
 	'what waits to be sent: items, and changed keys of feeds';
 COMMENT ON COLUMN joor.queue.id IS
-	'number of the entry; of those for one position the highest is sent';
+	'number of the entry; of those for one position the highest is sent; null: keys that the worker has not seen yet';
 COMMENT ON COLUMN joor.queue.serverid IS 'the account''s foreign server';
 COMMENT ON COLUMN joor.queue.server IS 'its name at that time';
 COMMENT ON COLUMN joor.queue.user_name IS

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/xid8.h"
 
 #include "change_queue.h"
 #include "key_index.h"
@@ -23,8 +24,59 @@
 #define CHUNK 500
 #define ROWS_MAX 100000
 
+/* Rows that get a number at a time. */
+#define NUMBERED_MAX 10000
+
 /* Rows, and keys, that there is room for at first. */
 #define FIRST_ALLOCATED 64
+
+/* A transaction's number as a parameter of the type xid8. */
+static void
+args_xid(JoorArgs *args, uint64 xid)
+{
+	joor_args_datum(args, XID8OID,
+					FullTransactionIdGetDatum(FullTransactionIdFromU64(xid)));
+}
+
+/*
+ * The rows are found by reading the whole table, most of whose rows have no
+ * number yet when there are many; what is numbered is compact.  A number is
+ * taken by a transaction that has an xid; see JoorQueueScan.
+ */
+void
+joor_changes_number(Oid serverid)
+{
+	JoorArgs args = {0};
+
+	if (!joor_changes_unnumbered(serverid, PG_UINT64_MAX))
+		return;
+	joor_args_oid(&args, serverid);
+	joor_args_int(&args, NUMBERED_MAX);
+	joor_tables_execute(
+		"UPDATE joor.queue_change"
+		" SET id = pg_catalog.nextval('joor.queue_id_seq'::regclass)"
+		" WHERE ctid = ANY (ARRAY(SELECT c.ctid FROM joor.queue_change c"
+		"  WHERE c.id IS NULL AND c.feed = ANY (ARRAY("
+		"   SELECT name FROM joor.feed_definition WHERE serverid = $1))"
+		"  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+		&args, SPI_OK_UPDATE);
+}
+
+bool
+joor_changes_unnumbered(Oid serverid, uint64 before_xid)
+{
+	JoorArgs args = {0};
+
+	joor_args_oid(&args, serverid);
+	args_xid(&args, before_xid);
+	joor_tables_execute("SELECT 1 FROM joor.queue_change c"
+						" WHERE c.id IS NULL AND c.xid < $2"
+						"  AND c.feed = ANY (ARRAY(SELECT name"
+						"   FROM joor.feed_definition WHERE serverid = $1))"
+						" LIMIT 1",
+						&args, SPI_OK_SELECT);
+	return SPI_processed > 0;
+}
 
 int64
 joor_changes_first(const char *feed, const JoorQueueScan *scan)
@@ -150,7 +202,8 @@ read_chunk(Walk *walk, const char *feed, int64 *last_id, int *last_part)
 	joor_args_int(&args, *last_part);
 	joor_args_int(&args, CHUNK);
 	joor_tables_execute("SELECT id, part, keys FROM joor.queue_change"
-						" WHERE feed = $1 AND (id, part) > ($2, $3::integer)"
+						" WHERE feed = $1 AND id IS NOT NULL"
+						"  AND (id, part) > ($2, $3::integer)"
 						" ORDER BY feed, id, part LIMIT $4",
 						&args, SPI_OK_SELECT);
 	MemoryContextSwitchTo(walk->context);
@@ -300,7 +353,7 @@ joor_changes_supersede(const char *feed, const char *snapshot, int64 entry)
 	joor_tables_execute("DELETE FROM joor.queue_change WHERE feed = $1"
 						" AND pg_catalog.pg_visible_in_snapshot(xid,"
 						"  $2::pg_snapshot)"
-						" AND (id <> $3 OR keys IS NULL)",
+						" AND (id IS DISTINCT FROM $3 OR keys IS NULL)",
 						&args, SPI_OK_DELETE);
 }
 

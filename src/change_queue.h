@@ -8,6 +8,10 @@
  * says of it has been acknowledged by JOOR; rows whose keys are all done leave
  * the queue.  Rows that came later, also for the same keys, are not touched.
  *
+ * A row has no number when it is written, and gets one by the worker that is
+ * about to read: so a commit pays for no index and no sequence.  Only rows
+ * with a number are read; all functions that delete see the others, too.
+ *
  * All functions are called with joor_tables_open().
  *
  * Floor 4: the SQL text of joor.queue_change stands here.
@@ -39,6 +43,19 @@ typedef struct JoorChanges
 	JoorChangeRow *rows;
 	int			   nrows;
 } JoorChanges;
+
+/*
+ * Gives numbers to rows of an account's feeds that have none, many at a time,
+ * in about the order in which they came.  Rows that another transaction has
+ * locked are left for the next time.
+ */
+extern void joor_changes_number(Oid serverid);
+
+/*
+ * Whether an account's feeds have rows without a number, of transactions that
+ * began before one.
+ */
+extern bool joor_changes_unnumbered(Oid serverid, uint64 before_xid);
 
 /* The lowest id that waits; 0: nothing does. */
 extern int64 joor_changes_first(const char *feed, const JoorQueueScan *scan);

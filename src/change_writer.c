@@ -4,13 +4,13 @@
  *	  Adds changed keys to joor.queue_change.
  *
  * This runs in every commit that marked something, so it is made to cost
- * little: the array of keys is built in place, the row goes straight into
- * the heap, and its one index entry the way catalogs get theirs, without an
- * executor state.  A row fills a page and is not compressed, for which the
- * table's storage parameters see: pglz would cost more than all the rest.
+ * little: the array of keys is built in place, and the row goes straight into
+ * the heap, without an executor state.  It has no number yet, and so no entry
+ * in the table's only index, which is partial: the worker gives it one.  A row
+ * fills a page and is not compressed, for which the table's storage
+ * parameters see: pglz would cost more than all the rest.
  *
- * Nothing here waits for another transaction: ids are unique, so no index
- * entry of another one is ever in the way.
+ * Nothing here waits for another transaction.
  *
  * Floor 4.
  *
@@ -21,10 +21,10 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
@@ -36,7 +36,6 @@
 #include "utils/xid8.h"
 
 #include "change_writer.h"
-#include "sequence.h"
 
 /*
  * Most keys of a row, and most bytes of their array unless it is a single one:
@@ -59,12 +58,11 @@ enum
 
 struct JoorChangeWriter
 {
-	Relation		  relation;
-	CatalogIndexState indexes;
-	Datum			  values[CHANGE_COLUMNS]; /* of the row in the making */
-	int				  parts;				  /* rows written */
-	int				  count;				  /* keys in the row */
-	StringInfoData	  keys; /* the array, its header not filled in */
+	Relation	   relation;
+	Datum		   values[CHANGE_COLUMNS]; /* of the row in the making */
+	int			   parts;				   /* rows written */
+	int			   count;				   /* keys in the row */
+	StringInfoData keys; /* the array, its header not filled in */
 };
 
 /* Leaves room for the array's header. */
@@ -82,24 +80,17 @@ joor_change_begin(const char *feed)
 {
 	Oid				  schema = get_namespace_oid("joor", true);
 	Oid				  queue = InvalidOid;
-	Oid				  sequence = InvalidOid;
 	JoorChangeWriter *writer;
 
 	if (OidIsValid(schema))
-	{
 		queue = get_relname_relid("queue_change", schema);
-		sequence = get_relname_relid("queue_id_seq", schema);
-	}
-	if (!OidIsValid(queue) || !OidIsValid(sequence))
+	if (!OidIsValid(queue))
 		return NULL;
 	writer = palloc(sizeof(JoorChangeWriter));
 	writer->relation = table_open(queue, RowExclusiveLock);
-	writer->indexes = CatalogOpenIndexes(writer->relation);
 	writer->values[CHANGE_FEED] = CStringGetTextDatum(feed);
-	/* an xid before an id: see JoorQueueScan */
 	writer->values[CHANGE_XID] =
 		FullTransactionIdGetDatum(GetTopFullTransactionId());
-	writer->values[CHANGE_ID] = Int64GetDatum(joor_sequence_next(sequence));
 	writer->values[CHANGE_QUEUED_AT] =
 		TimestampTzGetDatum(GetCurrentTimestamp());
 	writer->parts = 0;
@@ -123,11 +114,12 @@ write_row(JoorChangeWriter *writer, bool everything)
 	ARR_DIMS(array)[0] = writer->count;
 	ARR_LBOUND(array)[0] = 1;
 	writer->values[CHANGE_KEYS] = PointerGetDatum(array);
+	nulls[CHANGE_ID] = true;
 	nulls[CHANGE_KEYS] = everything;
 	writer->values[CHANGE_PART] = Int32GetDatum(writer->parts);
 	tuple = heap_form_tuple(RelationGetDescr(writer->relation), writer->values,
 							nulls);
-	CatalogTupleInsertWithInfo(writer->relation, tuple, writer->indexes);
+	heap_insert(writer->relation, tuple, GetCurrentCommandId(true), 0, NULL);
 	heap_freetuple(tuple);
 	writer->parts++;
 	clear_keys(writer);
@@ -160,7 +152,6 @@ joor_change_end(JoorChangeWriter *writer)
 	if (writer->count > 0)
 		write_row(writer, false);
 	written = writer->parts > 0;
-	CatalogCloseIndexes(writer->indexes);
 	table_close(writer->relation, NoLock);
 	pfree(DatumGetPointer(writer->values[CHANGE_FEED]));
 	pfree(writer->keys.data);

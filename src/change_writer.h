@@ -4,11 +4,10 @@
  *	  Adds changed keys to joor.queue_change.
  *
  * Words: an entry is what a transaction says of a feed, keys that changed or
- * that everything may have; it has one id, and a row for each 1000 keys or
- * 8 kB of them.  Keys are texts in the server's encoding, as the type's
- * output function makes them under DateStyle ISO, MDY.
- *
- * A transaction has its xid before it takes an id; see JoorQueueScan.
+ * that everything may have; it has a row for each 1000 keys or 8 kB of them,
+ * without a number yet: see joor_changes_number().  Keys are texts in the
+ * server's encoding, as the type's output function makes them under DateStyle
+ * ISO, MDY.
  *
  * Floor 4.
  *

@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "arming.h"
+#include "change_queue.h"
 #include "drain_internal.h"
 #include "item_report.h"
 #include "settings.h"
@@ -162,6 +163,7 @@ find_waiting(JoorDrain *drain, int *count)
 
 	drain->sources = joor_feed_sources(drain->sources, drain->serverid);
 	MemoryContextSwitchTo(old);
+	joor_changes_number(drain->serverid);
 	waiting = palloc(sizeof(Waiting) * (list_length(drain->sources) + 1));
 	*count = 0;
 	foreach (cell, drain->sources)

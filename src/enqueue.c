@@ -26,6 +26,7 @@
 
 #include "account.h"
 #include "argument.h"
+#include "change_queue.h"
 #include "item_list.h"
 #include "queue.h"
 #include "retry.h"
@@ -116,16 +117,38 @@ joor_inventory_retry(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(count);
 }
 
-/* Whether entries up to an id are still there, as of now. */
+/* What joor.wait() waits for. */
+typedef struct Awaited
+{
+	Oid	   serverid;
+	uint64 before_xid; /* keys without a number, of transactions before it;
+						* 0: they have their numbers */
+	int64  last_id;	   /* entries up to it */
+} Awaited;
+
+/*
+ * Whether any of it is still there, as of now.  Keys that had no number at
+ * the call have one that was given out until they are found to have it.
+ */
 static bool
-is_queued(const JoorAccount *account, int64 last_id)
+is_queued(Awaited *awaited)
 {
 	JoorTables tables;
-	bool	   queued;
+	bool	   queued = false;
 
 	PushActiveSnapshot(GetLatestSnapshot());
 	joor_tables_open(&tables);
-	queued = joor_queue_has(account->serverid, last_id);
+	if (awaited->before_xid != 0)
+	{
+		queued =
+			joor_changes_unnumbered(awaited->serverid, awaited->before_xid);
+		if (!queued)
+		{
+			awaited->before_xid = 0;
+			awaited->last_id = joor_queue_last_id();
+		}
+	}
+	queued = queued || joor_queue_has(awaited->serverid, awaited->last_id);
 	joor_tables_close(&tables);
 	PopActiveSnapshot();
 	return queued;
@@ -143,9 +166,12 @@ joor_inventory_wait(PG_FUNCTION_ARGS)
 	TimestampTz until = DatumGetTimestampTz(DirectFunctionCall2(
 		timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
 		PG_GETARG_DATUM(1)));
-	int64		last_id = joor_queue_last_id();
+	Awaited		awaited = {
+			.serverid = account->serverid,
+			.before_xid = U64FromFullTransactionId(ReadNextFullTransactionId()),
+	};
 
-	while (is_queued(account, last_id))
+	while (is_queued(&awaited))
 	{
 		long rest =
 			TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);

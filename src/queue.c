@@ -63,9 +63,12 @@ joor_queue_servers(void)
 						" FROM s WHERE s.serverid IS NOT NULL)"
 						" SELECT serverid FROM s WHERE serverid IS NOT NULL"
 						" UNION SELECT f.serverid FROM joor.feed_definition f"
-						" CROSS JOIN LATERAL (SELECT FROM joor.queue_change c"
-						"  WHERE c.feed = f.name"
-						"  ORDER BY c.feed DESC, c.id DESC LIMIT 1) q",
+						" CROSS JOIN LATERAL ((SELECT FROM joor.queue_change c"
+						"   WHERE c.feed = f.name AND c.id IS NOT NULL"
+						"   ORDER BY c.feed DESC, c.id DESC LIMIT 1)"
+						"  UNION ALL (SELECT FROM joor.queue_change c"
+						"   WHERE c.feed = f.name AND c.id IS NULL LIMIT 1)"
+						"  LIMIT 1) q",
 						&args, SPI_OK_SELECT);
 	context = MemoryContextSwitchTo(TopTransactionContext);
 	for (i = 0; i < SPI_processed; i++)

@@ -105,7 +105,10 @@ extern char *joor_queue_snapshot(void);
 /* Highest id that was given out so far; 0: none.  Opens the tables itself. */
 extern int64 joor_queue_last_id(void);
 
-/* Whether an account, or one of its feeds, has entries up to an id. */
+/*
+ * Whether an account, or one of its feeds, has entries up to an id.  Of those
+ * that have no number yet, joor_changes_unnumbered() tells.
+ */
 extern bool joor_queue_has(Oid serverid, int64 last_id);
 
 /*

@@ -262,8 +262,9 @@ joor_request_start(const JoorRequestStart *start, JoorRequestPermit *permit)
 		joor_published_intend(start->serverid, start->server, start->feed,
 							  start->feed_items, start->nfeed_items);
 	permit->open_rejections = has_open_rejections(start->serverid);
-	permit->queued =
-		start->run_items > 0 && joor_queue_has(start->serverid, PG_INT64_MAX);
+	permit->queued = start->run_items > 0 &&
+					 (joor_queue_has(start->serverid, PG_INT64_MAX) ||
+					  joor_changes_unnumbered(start->serverid, PG_UINT64_MAX));
 }
 
 /*

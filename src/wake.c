@@ -5,10 +5,11 @@
  *
  * The claim on a database is a session lock on the extension, with an
  * objsubid that core does not use: it is exclusive, shown by pg_locks, and
- * gone with its process, however that ends.  A second one, the door, is held
- * in share mode by a transaction that will wake, and taken exclusively by a
- * worker that is about to leave; it is needed only where no shared memory
- * tells the worker of work.
+ * gone with its process, however that ends.  Another one, the door, is a lock
+ * on the schema, which is found without reading a catalog: it is held in share
+ * mode by a transaction that will wake, and taken exclusively by a worker that
+ * is about to leave; it is needed only where no shared memory tells the worker
+ * of work.
  *
  * Floor 3.
  *
@@ -22,7 +23,9 @@
 #include <signal.h>
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -40,8 +43,8 @@
 /* As pg_stat_activity shows it. */
 #define WORKER_TYPE "joor_inventory worker"
 
-#define CLAIM_SUBID 1
-#define DOOR_SUBID 2
+/* Both locks' objsubid, which core does not use. */
+#define LOCK_SUBID 1
 
 typedef struct WakeSlot
 {
@@ -153,35 +156,43 @@ set_latch_of(int pid)
 
 /* An advisory lock, so that a session can hold it; see account.c. */
 static LOCKTAG
-extension_locktag(Oid extension, uint16 subid)
+object_locktag(Oid class, Oid object)
 {
 	LOCKTAG tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension,
-					   subid);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, class, object, LOCK_SUBID);
 	tag.locktag_lockmethodid = USER_LOCKMETHOD;
 	return tag;
 }
 
 static bool
-lock_extension(uint16 subid, LOCKMODE mode, bool session, bool wait)
+lock_claim(bool session, bool wait)
 {
 	Oid		extension = get_extension_oid("joor_inventory", true);
-	LOCKTAG tag;
+	LOCKTAG tag = object_locktag(ExtensionRelationId, extension);
 
-	if (!OidIsValid(extension))
-		return false;
-	tag = extension_locktag(extension, subid);
-	return LockAcquire(&tag, mode, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
+	return OidIsValid(extension) && LockAcquire(&tag, ExclusiveLock, session,
+												!wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* false: it is taken, or not there. */
+static bool
+lock_door(LOCKMODE mode, bool session, bool wait)
+{
+	Oid		schema = get_namespace_oid("joor", true);
+	LOCKTAG tag = object_locktag(NamespaceRelationId, schema);
+
+	return OidIsValid(schema) &&
+		   LockAcquire(&tag, mode, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 static void
-unlock_extension(uint16 subid, LOCKMODE mode)
+unlock_door(LOCKMODE mode)
 {
-	Oid		extension = get_extension_oid("joor_inventory", true);
-	LOCKTAG tag = extension_locktag(extension, subid);
+	Oid		schema = get_namespace_oid("joor", true);
+	LOCKTAG tag = object_locktag(NamespaceRelationId, schema);
 
-	if (OidIsValid(extension))
+	if (OidIsValid(schema))
 		LockRelease(&tag, mode, true);
 }
 
@@ -357,7 +368,7 @@ joor_wake_at_commit(void)
 		return;
 	if (shared == NULL)
 	{
-		(void) lock_extension(DOOR_SUBID, ShareLock, false, true);
+		(void) lock_door(ShareLock, false, true);
 		found_pid = joor_wake_worker_pid();
 	}
 	wake_at_commit = true;
@@ -394,7 +405,7 @@ joor_wake_enter(void)
 {
 	WakeSlot *slot;
 
-	if (!lock_extension(CLAIM_SUBID, ExclusiveLock, true, false))
+	if (!lock_claim(true, false))
 		return false;
 	if (shared == NULL)
 		return true;
@@ -410,7 +421,7 @@ joor_wake_enter(void)
 void
 joor_wake_lock_claim(bool session)
 {
-	(void) lock_extension(CLAIM_SUBID, ExclusiveLock, session, true);
+	(void) lock_claim(session, true);
 }
 
 bool
@@ -420,7 +431,7 @@ joor_wake_leave(void)
 	bool	  leave = true;
 
 	if (shared == NULL)
-		return lock_extension(DOOR_SUBID, ExclusiveLock, true, false);
+		return lock_door(ExclusiveLock, true, false);
 	SpinLockAcquire(&shared->mutex);
 	slot = find_slot(MyDatabaseId, false);
 	if (slot != NULL && slot->wanted)
@@ -441,7 +452,7 @@ joor_wake_stay(void)
 
 	if (shared == NULL)
 	{
-		unlock_extension(DOOR_SUBID, ExclusiveLock);
+		unlock_door(ExclusiveLock);
 		return;
 	}
 	SpinLockAcquire(&shared->mutex);

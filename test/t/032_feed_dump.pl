@@ -63,7 +63,8 @@ GRANT SELECT ON joor.feed_a TO reader;
 RESET ROLE;
 SELECT joor.create_feed('B "b''', 'SELECT upc, n AS inventory FROM "Shop"."Stock"', 'second', 'upc');
 SELECT joor.watch('B "b''', '"Stock"', 'upc');
-INSERT INTO joor.queue_change VALUES ('a', 3, 0, now(), pg_current_xact_id(), '{1,2}'), ('a', 4, 0, now(), pg_current_xact_id(), NULL);
+INSERT INTO joor.queue_change VALUES ('a', 3, 0, now(), pg_current_xact_id(), '{1,2}'), ('a', 4, 0, now(), pg_current_xact_id(), NULL),
+	('a', NULL, 0, now(), pg_current_xact_id(), '{3}');
 CREATE DATABASE plain;
 CREATE DATABASE custom;
 SQL
