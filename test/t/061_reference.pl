@@ -70,7 +70,7 @@ my $words = $pages =~ s/\s+/ /gr;
 is_deeply(
 	[ grep { index($words, '`' . s/::[a-z ]+?(?=[,)])//gr . '`') < 0 } @functions ],
 	[], 'every function is there with its arguments');
-cmp_ok(scalar @functions, '>=', 24, 'there are functions to look for');
+cmp_ok(scalar @functions, '>=', 23, 'there are functions to look for');
 
 #
 # Objects, and their columns
@@ -143,8 +143,9 @@ sub allowed
 {
 	my ($table, $column) = @_;
 
-	return column(qq{SELECT unnest(substring(pg_get_constraintdef(oid) FROM '\{.*\}')::text[])
-		FROM pg_constraint WHERE conrelid = 'joor.$table'::regclass AND pg_get_constraintdef(oid) LIKE '%$column%{%'});
+	return column(qq[SELECT unnest(substring(pg_get_constraintdef(oid) FROM '{.*}')::text[])
+		FROM pg_constraint WHERE conrelid = 'joor.$table'::regclass AND contype = 'c'
+			AND pg_get_constraintdef(oid) LIKE '%$column%']);
 }
 same([ first_cells(section('## Outcomes')), section('## Outcomes') =~ /says `(sending)`/ ],
 	[ allowed('request', 'outcome'), 'invalid', 'not_sent' ], 'outcomes');
@@ -155,8 +156,10 @@ my ($states) = $definition =~ /CASE(.*?)END AS state/s;
 my ($reasons) = $definition =~ /END AS reason(.*?)END AS why_not_now/s;
 my $views = section('## Views');
 is_deeply([ grep { $views !~ /^\| `\Q$_\E` \|/m } $states =~ /(?:THEN|ELSE) '([^']+)'/g ], [], 'every state is there');
-is_deeply([ grep { $views !~ /`[^`\n]*\Q$_\E/ } map { s/:.*//sr =~ s/^[^,]*, (?=of which)//r } $reasons =~ /(?:THEN|ELSE) COALESCE\([^']*'([^']+)'|(?:THEN|ELSE) \(*'([^']+)'/g ? grep { defined } $reasons =~ /(?:THEN|ELSE) \(*'([^']+)'/g : () ],
-	[], 'every reason to wait is there');
+# What a reason says before its colon: what follows is another's, or a statement.
+my @reasons = map { s/:.*//sr } $reasons =~ /(?:THEN|ELSE) (?:COALESCE\([^']*|\(*)'([^']+)'/g;
+cmp_ok(scalar @reasons, '>=', 12, 'there are reasons to wait');
+is_deeply([ grep { $views !~ /`[^`]*\Q$_\E/ } @reasons ], [], 'every reason to wait is there');
 
 #
 # Wait events and SQLSTATEs
@@ -167,7 +170,7 @@ same([ first_cells(section('## Wait events')) ], [ $sources =~ /"(JoorInventory\
 chomp(my $sharedir = `pg_config --sharedir`);
 SKIP:
 {
-	skip('this PostgreSQL has no errcodes.txt', 2) unless -e "$sharedir/errcodes.txt";
+	skip('this PostgreSQL has no errcodes.txt', 3) unless -e "$sharedir/errcodes.txt";
 	my %code = reverse slurp_file("$sharedir/errcodes.txt") =~ /^(\w{5})\s+\w\s+(ERRCODE_\w+)/mg;
 	my %known = map { $_ => 1 } values %code;
 	my $errors = section('## Errors');
@@ -175,6 +178,8 @@ SKIP:
 	is_deeply([ grep { $errors !~ /\b$code{$_}\b/ } sort { $a cmp $b } keys %{ { map { $_ => 1 } $sources =~ /errcode\((ERRCODE_\w+)\)/g } } ],
 		[], 'every SQLSTATE that is raised is there');
 	is_deeply([ grep { !$known{$_} } map { /\b([0-9A-Z]{5})\b/g } map { $_->[0] } table($errors) ], [], 'no other is named');
+	is_deeply([ grep { $errors !~ /\b$_\b/ } map { /\b([0-9A-Z]{5})\b/g } section('## Functions') =~ /(?<=Errors)([^.]*)\./g ],
+		[], 'functions name no other');
 }
 
 done_testing();
