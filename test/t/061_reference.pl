@@ -116,7 +116,7 @@ same(\@documented,
 		FROM pg_settings WHERE name LIKE 'joor\_inventory.%'}) ],
 	'parameters, with default, unit and context');
 my %parameter = map { $_ => 1 } column(q{SELECT name FROM pg_settings WHERE name LIKE 'joor\_inventory.%'});
-is_deeply([ grep { !$parameter{$_} } $pages =~ /\b(joor_inventory\.(?!control|so\b)[a-z_]+)/g ], [],
+is_deeply([ grep { !$parameter{$_} } $pages =~ /\b(joor_inventory\.(?!(?:control|so|conf)\b)[a-z_]+)/g ], [],
 	'no parameter is named that is not there');
 
 #
