@@ -1,11 +1,11 @@
 # pg_cron and feeds: a sync every minute, an overwrite at night.
 #
-# Proves that a role that is no superuser, with the grants that the README
-# names and no others, can have both as jobs, in both ways in which pg_cron
-# runs them: through a connection and in a background worker.  The sync brings
-# to JOOR what no trigger has marked; the overwrite takes away what JOOR has
-# and the feed does not; pg_cron's record says that they succeeded, and of a
-# job that fails, why.
+# Proves that a role that is no superuser, with the grants that doc/recipes.md
+# names and no others, can have both as jobs, in both ways in which pg_cron runs
+# them: through a connection and in a background worker.  The sync brings to
+# JOOR what no trigger has marked; the overwrite takes away what JOOR has and
+# the feed does not; pg_cron's record says that they succeeded, and of a job
+# that fails, why.
 #
 # pg_cron of PostgreSQL 15 in Debian 12 knows minutes only: all jobs run in
 # one, of both servers.
@@ -38,7 +38,7 @@ foreach my $way (qw(connection worker))
 	$server{$way} = { joor => $joor, node => $node };
 }
 
-# The roles of the README: one that owns feeds, one whose jobs run.
+# One role that owns feeds, one whose jobs run.
 my $setup = q{
 	CREATE EXTENSION pg_cron;
 	CREATE ROLE brand LOGIN;

@@ -2,9 +2,9 @@
 # right rule.
 #
 # Proves with thousands of random rows, in databases of five encodings: a
-# second set of the rules, written here in Perl from the README, refuses the
-# same rows with the same words; what is accepted says the same after it was
-# read by parsers that share no code with the extension (expat, JSON::PP); a
+# second set of the rules, written here in Perl from doc/reference.md, refuses
+# the same rows with the same words; what is accepted says the same after it
+# was read by parsers that share no code with the extension (expat, JSON::PP); a
 # push of all rows delivers the good ones and records the others.  The seed is
 # printed; JOOR_SEED repeats a run, JOOR_ROWS makes it longer.
 
