@@ -52,10 +52,16 @@ get_permit(const JoorAccount *account, const JoorRequestStart *start,
 		   JoorRequestPermit *permit)
 {
 	TimestampTz told = 0;
+	TimestampTz asked = 0;
 
+	permit->waited = 0;
 	for (;;)
 	{
 		joor_recorder_start(start, permit);
+		if (asked == 0)
+			asked = GetCurrentTimestamp();
+		else
+			permit->waited = GetCurrentTimestamp() - asked;
 		if (permit->id != 0)
 			return;
 		if (permit->not_before > told + SLICE * INT64CONST(1000))
@@ -115,6 +121,7 @@ joor_call_perform(const JoorAccount *account, const JoorCall *call,
 		delivery = joor_call_delivery(call, answer);
 		joor_request_finish_fill(&finish, permit.id, account, call, delivery,
 								 permit.open_rejections);
+		finish.waited = permit.waited;
 		finish.snapshot = run->snapshot;
 		if (permit.queued && run->snapshot != NULL && delivery->sqlerrcode == 0)
 			supersede(&finish, call, delivery);
