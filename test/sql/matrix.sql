@@ -71,7 +71,11 @@ INSERT INTO attempt (function, call) VALUES
 	('joor.unwatch(text, regclass)', $$joor.unwatch('f', 'public.stock')$$),
 	('joor.sync(text, boolean)', $$joor.sync('f')$$),
 	('joor.drift(text)', $$joor.drift('f')$$),
-	('joor.push_feed(text, boolean, text, boolean)', $$joor.push_feed('f')$$);
+	('joor.push_feed(text, boolean, text, boolean)', $$joor.push_feed('f')$$),
+	('joor.stat_reset(text)', $$joor.stat_reset('s')$$),
+	('joor.doctor()', $$joor.doctor()$$),
+	('joor.library()', $$joor.library()$$),
+	('joor.inspect_account(oid, oid)', $$joor.inspect_account((SELECT pg_catalog.max(oid) FROM pg_catalog.pg_foreign_server), 10)$$);
 SELECT p.oid::regprocedure AS "without an attempt" FROM pg_proc p
 WHERE pronamespace = 'joor'::regnamespace AND p.oid NOT IN (SELECT function FROM attempt);
 
