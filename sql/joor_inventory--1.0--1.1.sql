@@ -444,6 +444,257 @@ COMMENT ON FUNCTION joor.doctor() IS
 	'what is right and what is wrong here, a row for each check: ok, problem or unknown, and what to do; reads only, makes no call';
 
 --
+-- A page to look at
+--
+
+CREATE FUNCTION joor.report(period interval DEFAULT '1 day')
+RETURNS text
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $report$
+WITH span AS (	-- 48 bars of one step each
+	SELECT p.period, p.until, p.until - p.period AS since, p.period / 48 AS step,
+		CASE WHEN p.period > '1 day' THEN 'DD Mon HH24:MI' ELSE 'HH24:MI' END AS clock
+	FROM (SELECT greatest($1, '1 minute') AS period, clock_timestamp() AS until) p
+),
+request AS (
+	SELECT r.outcome, r.items, r.rejected, r.credits,
+		EXTRACT(epoch FROM r.duration) * 1000 AS ms, r.started_at AS at
+	FROM joor.request r, span s WHERE r.started_at > s.since
+),
+-- What is drawn: charts, their series from the bottom up, and the values.
+chart (chart, title, unit, note) AS (
+	VALUES (1, 'Requests', 'requests', NULL::text),
+		(2, 'Items', 'items', NULL),
+		(3, 'Credits used', 'credits',
+			(SELECT format('JOOR gives %s in the time of a bar.', string_agg(
+					format('%s %s', t.account, round(coalesce(o.credits, 300)
+						* EXTRACT(epoch FROM s.step) / coalesce(EXTRACT(epoch FROM o."window"), 300))), ', '
+					ORDER BY t.account))
+				FROM span s, joor.status t
+				JOIN pg_foreign_server f ON f.srvname = t.account
+				CROSS JOIN LATERAL (
+					SELECT max(v.option_value) FILTER (WHERE v.option_name = 'credits')::numeric AS credits,
+						(max(v.option_value) FILTER (WHERE v.option_name = 'window'))::interval AS "window"
+					FROM pg_options_to_table(f.srvoptions) v) o)),
+		(4, 'Time of a call', 'ms', NULL),
+		(5, 'Waiting now, by when it was queued', 'entries',
+			(SELECT format('%s of them were queued before.', count(*))
+				FROM joor.queue q, span s WHERE q.queued_at <= s.since HAVING count(*) > 0)),
+		(6, 'On JOOR, by when it was acknowledged', 'items',
+			(SELECT format('%s of them were acknowledged before.', count(*))
+				FROM joor.published p, span s WHERE p.published_at <= s.since HAVING count(*) > 0))
+),
+series (chart, series, name, colour) AS (
+	VALUES (1, 1, 'delivered', 'good'), (1, 2, 'partly rejected', 'fair'),
+		(1, 3, 'throttled', 'wait'), (1, 4, 'unknown', 'odd'),
+		(1, 5, 'refused', 'poor'), (1, 6, 'failed', 'bad'),
+		(2, 1, 'taken', 'good'), (2, 2, 'rejected', 'poor'), (2, 3, 'not taken', 'odd'),
+		(3, 1, 'credits', 'wait'), (4, 1, 'mean', 'wait'), (4, 2, 'longest', 'pale'),
+		(5, 1, 'entries', 'odd'), (6, 1, 'items', 'good')
+),
+value AS (
+	SELECT e.chart, e.series, e.name, e.colour, v.at, v.number
+	FROM series e CROSS JOIN LATERAL (
+		SELECT r.at, 1::numeric AS number FROM request r
+			WHERE e.chart = 1 AND r.outcome = replace(e.name, ' ', '_')
+		UNION ALL
+		SELECT r.at, CASE e.series
+				WHEN 1 THEN CASE WHEN r.outcome IN ('delivered', 'partly_rejected')
+					THEN r.items - coalesce(r.rejected, 0) ELSE 0 END
+				WHEN 2 THEN coalesce(r.rejected, 0)
+				ELSE CASE WHEN r.outcome IN ('delivered', 'partly_rejected')
+					THEN 0 ELSE r.items - coalesce(r.rejected, 0) END END
+			FROM request r WHERE e.chart = 2
+		UNION ALL
+		SELECT r.at, r.credits FROM request r WHERE e.chart = 3
+		UNION ALL
+		SELECT r.at, r.ms::numeric FROM request r WHERE e.chart = 4 AND r.ms IS NOT NULL
+		UNION ALL
+		SELECT q.queued_at, 1 FROM joor.queue q, span s WHERE e.chart = 5 AND q.queued_at > s.since
+		UNION ALL
+		SELECT p.published_at, 1 FROM joor.published p, span s WHERE e.chart = 6 AND p.published_at > s.since) v
+),
+-- The parts of bars, each on top of the one before; a time is no sum.
+part AS (
+	SELECT b.*, sum(b.number) OVER (PARTITION BY b.chart, b.bucket ORDER BY b.series) AS top
+	FROM (
+		SELECT v.chart, v.series, v.name, v.colour, w.bucket,
+			CASE WHEN v.chart <> 4 THEN sum(v.number) WHEN v.series = 1 THEN avg(v.number)
+				ELSE max(v.number) - avg(v.number) END AS number,
+			CASE WHEN v.chart <> 4 THEN sum(v.number) WHEN v.series = 1 THEN avg(v.number)
+				ELSE max(v.number) END AS said
+		FROM value v, span s, LATERAL (SELECT least(47, floor(EXTRACT(epoch FROM v.at - s.since)
+			/ EXTRACT(epoch FROM s.step)))::int AS bucket) w
+		GROUP BY v.chart, v.series, v.name, v.colour, w.bucket) b
+),
+scale AS (	-- the axis ends at a round number, whose half is one, too
+	SELECT m.chart, (SELECT n.top FROM (SELECT power(10::numeric, ceil(log(greatest(m.top, 1))) - d.e) * d.f AS top
+			FROM (VALUES (1, 1), (1, 2), (1, 4), (1, 6), (1, 8), (0, 1)) d (e, f)) n
+		WHERE n.top >= greatest(m.top, 1) ORDER BY n.top LIMIT 1) AS top
+	FROM (SELECT p.chart, max(p.top) AS top FROM part p GROUP BY p.chart) m
+),
+figure AS (
+	SELECT c.chart, xmlelement(name figure,
+		xmlelement(name figcaption, xmlelement(name h3, c.title), (
+			SELECT xmlelement(name p, xmlattributes('legend' AS class), xmlagg(
+				xmlelement(name span, xmlelement(name i, xmlattributes(l.colour AS class), ' '),
+					format('%s %s', l.name, l.said)) ORDER BY l.series))
+			FROM (SELECT e.series, e.name, e.colour,
+					CASE WHEN c.chart <> 4 THEN round(sum(v.number))::text
+						WHEN e.series = 1 THEN round(avg(v.number), 1)::text || ' ms'
+						ELSE round(max(v.number), 1)::text || ' ms' END AS said
+				FROM series e JOIN value v ON v.chart = e.chart AND v.series = e.series
+				WHERE e.chart = c.chart GROUP BY e.series, e.name, e.colour
+				HAVING sum(v.number) > 0) l)),
+		CASE WHEN x.top IS NULL THEN xmlelement(name p, xmlattributes('none' AS class),
+				CASE c.chart WHEN 5 THEN 'Nothing waits that was queued in this time.'
+					WHEN 6 THEN 'JOOR acknowledged nothing in this time.'
+					ELSE 'No request is recorded in this time.' END)
+			ELSE xmlelement(name svg, xmlattributes('0 0 360 150' AS "viewBox", 'img' AS role,
+					format('%s, %s, bars of %s', c.title, c.unit, s.step) AS "aria-label"),
+				(SELECT xmlagg(xmlconcat(
+					xmlelement(name line, xmlattributes(44 AS x1, 356 AS x2,
+						g.y AS y1, g.y AS y2)),
+					xmlelement(name text, xmlattributes(40 AS x, g.y + 4 AS y, 'end' AS "text-anchor"),
+						g.label)))
+				FROM (SELECT 126 - h.share * 116 AS y, CASE WHEN x.top * h.share >= 10000
+						THEN trim_scale(round(x.top * h.share / 1000, 1)) || 'k'
+						ELSE trim_scale(round(x.top * h.share, 1))::text END AS label
+					FROM (VALUES (0.0), (0.5), (1.0)) h (share)) g),
+				(SELECT xmlagg(xmlelement(name rect, xmlattributes(p.colour AS class,
+							44 + p.bucket * 6.5 AS x, 5.5 AS width,
+							round(126 - p.top / x.top * 116, 2) AS y,
+							round(greatest(p.number / x.top * 116, 0.5), 2) AS height),
+						xmlelement(name title, format('%s %s: %s %s',
+							to_char(s.since + p.bucket * s.step, s.clock), p.name,
+							trim_scale(round(p.said, 1)), c.unit)))
+					ORDER BY p.bucket, p.series)
+				FROM part p WHERE p.chart = c.chart AND p.number > 0),
+				(SELECT xmlagg(xmlelement(name text, xmlattributes(t.x AS x, 144 AS y,
+							t.anchor AS "text-anchor"),
+						to_char(s.since + s.period * t.share, s.clock)) ORDER BY t.x)
+				FROM (VALUES (44, 'start', 0.0), (200, 'middle', 0.5), (356, 'end', 1.0))
+					t (x, anchor, share))) END,
+		CASE WHEN c.note IS NOT NULL THEN xmlelement(name p, xmlattributes('note' AS class), c.note) END) AS figure
+	FROM chart c CROSS JOIN span s LEFT JOIN scale x USING (chart)
+),
+-- Tables: a row of cells each; the first one names it.
+cell AS (
+	SELECT 'Accounts' AS title, 1 AS place,
+		ARRAY['account', 'state', 'waiting', 'oldest', 'credits left', 'rejected, open', 'last success', 'why nothing is sent now'] AS heads,
+		t.account::text AS key, ARRAY[t.account::text, t.state, t.queued::text,
+			date_trunc('second', s.until - t.oldest)::text, t.credits_left::text,
+			t.rejections_open::text, to_char(t.last_success, 'YYYY-MM-DD HH24:MI:SS'),
+			coalesce(t.reason, t.why_not_now)] AS cells,
+		CASE WHEN t.state = 'active' THEN 'good' ELSE 'bad' END AS mark
+	FROM joor.status t, span s
+	UNION ALL
+	SELECT 'Feeds', 2, ARRAY['feed', 'state', 'account', 'owner', 'tables watched', 'waiting', 'oldest', 'trouble'],
+		f.name, ARRAY[f.name, CASE WHEN f.view IS NULL THEN 'dropped' WHEN f.failed_at IS NOT NULL THEN 'fails' ELSE 'works' END,
+			f.account::text, f.owner::text, json_array_length(f.watched)::text, f.queued::text,
+			date_trunc('second', s.until - f.oldest)::text,
+			coalesce(f.failure, (SELECT string_agg(format('%s: %s', e.value ->> 'table', e.value ->> 'problem'), '; ')
+				FROM json_array_elements(f.watched) e WHERE e.value ->> 'problem' IS NOT NULL))],
+		CASE WHEN f.view IS NOT NULL AND f.failed_at IS NULL THEN 'good' ELSE 'bad' END
+	FROM joor.feed f, span s
+	UNION ALL
+	(SELECT 'Open rejections, newest first', 3, ARRAY['number', 'refused by', 'account', 'item', 'quantity', 'times', 'since', 'reason'],
+		to_char(9223372036854775807 - r.id, '0000000000000000000'),
+		ARRAY[r.id::text, r.source, r.server::text, r."position", r.inventory::text,
+			r.times::text, to_char(r.rejected_at, 'YYYY-MM-DD HH24:MI:SS'), r.reason],
+		'poor'
+	FROM joor.rejection r WHERE r.closed_at IS NULL
+	ORDER BY r.id DESC LIMIT 200)
+),
+grid AS (
+	SELECT c.place, xmlelement(name section, xmlelement(name h2, c.title),
+		xmlelement(name div, xmlattributes('scroll' AS class), xmlelement(name table,
+			xmlelement(name thead, xmlelement(name tr,
+				(SELECT xmlagg(xmlelement(name th, h.head) ORDER BY h.place)
+				FROM unnest(c.heads) WITH ORDINALITY h (head, place)))),
+			xmlelement(name tbody, xmlagg(xmlelement(name tr,
+				(SELECT xmlagg(xmlelement(name td, xmlattributes(c.heads[h.place] AS "data-head"),
+						CASE h.place WHEN 2 THEN xmlelement(name b, xmlattributes(c.mark AS class), h.cell)
+							ELSE xmlelement(name span, coalesce(nullif(h.cell, ''), '-')) END) ORDER BY h.place)
+				FROM unnest(c.cells) WITH ORDINALITY h (cell, place))) ORDER BY c.key))))) AS section
+	FROM cell c GROUP BY c.place, c.title, c.heads
+),
+tile AS (
+	SELECT xmlagg(xmlelement(name div, xmlelement(name strong, t.number), t.what) ORDER BY t.place) AS tiles
+	FROM (
+		SELECT 1 AS place, coalesce(sum(t.queued), 0)::text AS number, 'entries wait' AS what FROM joor.status t
+		UNION ALL
+		SELECT 2, coalesce(date_trunc('second', max(s.until) - min(t.oldest))::text, 'none'), 'the oldest waits'
+			FROM joor.status t, span s
+		UNION ALL
+		SELECT 3, count(*)::text, 'requests in this time' FROM request
+		UNION ALL
+		SELECT 4, coalesce(sum(r.items), 0)::text, 'items sent in them' FROM request r
+		UNION ALL
+		SELECT 5, coalesce(sum(t.rejections_open), 0)::text, 'rejections are open' FROM joor.status t
+		UNION ALL
+		SELECT 6, coalesce(date_trunc('second', max(s.until) - max(t.last_success))::text, 'never'), 'since JOOR last took items'
+			FROM joor.status t, span s) t
+)
+-- What XML cannot carry is shown as a question mark.
+SELECT '<!DOCTYPE html>' || regexp_replace(xmlserialize(CONTENT xmlelement(name html, xmlattributes('en' AS lang),
+	xmlelement(name head, xmlelement(name meta, xmlattributes('utf-8' AS charset)),
+		xmlelement(name meta, xmlattributes('viewport' AS name, 'width=device-width, initial-scale=1' AS content)),
+		xmlelement(name title, format('JOOR inventory of %s', current_database())),
+		xmlelement(name style, $css$
+:root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --text: #1c2430; --soft: #5c6675; --line: #dfe3e8;
+	--good: #2e8b57; --fair: #9bbf3b; --wait: #3b78c4; --pale: #a9c4e6; --odd: #8d7bb8; --poor: #d98a1f; --bad: #c43d3d; }
+@media (prefers-color-scheme: dark) { :root { --page: #12161c; --card: #1b212a; --text: #e4e8ee; --soft: #98a3b3; --line: #323b48;
+	--good: #4db37c; --fair: #a9c95a; --wait: #639ee6; --pale: #35537a; --odd: #a898d6; --poor: #e5a44a; --bad: #e36a6a; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--text); font: 14px/1.45 system-ui, sans-serif; }
+main { max-width: 1180px; margin: 0 auto; padding: 20px 16px 40px; }
+h1 { font-size: 22px; margin: 0; } h2 { font-size: 16px; margin: 28px 0 8px; } h3 { font-size: 14px; margin: 0; }
+p { margin: 4px 0; } header p, .note, .legend, .none, footer { color: var(--soft); }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 18px 0; }
+.tiles div, figure, .scroll { background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
+.tiles div { padding: 10px 14px; color: var(--soft); }
+.tiles strong { display: block; font-size: 22px; color: var(--text); font-variant-numeric: tabular-nums; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 12px; }
+figure { margin: 0; padding: 12px 14px; min-width: 0; }
+svg { display: block; width: 100%; height: auto; margin-top: 6px; }
+svg text { font-size: 11px; fill: var(--soft); } svg line { stroke: var(--line); }
+.legend span { display: inline-block; margin-right: 14px; white-space: nowrap; }
+.legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px; }
+.note, .none, .legend { font-size: 12px; } .none { padding: 28px 0; text-align: center; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; }
+th, td { text-align: left; vertical-align: top; padding: 7px 12px; border-top: 1px solid var(--line); overflow-wrap: anywhere; min-width: 70px; max-width: 340px; }
+th { color: var(--soft); font-weight: 600; white-space: nowrap; border-top: 0; }
+td { font-variant-numeric: tabular-nums; } td b { font-weight: 600; white-space: nowrap; }
+.good { fill: var(--good); } .fair { fill: var(--fair); } .wait { fill: var(--wait); } .pale { fill: var(--pale); }
+.odd { fill: var(--odd); } .poor { fill: var(--poor); } .bad { fill: var(--bad); }
+i.good { background: var(--good); } i.fair { background: var(--fair); } i.wait { background: var(--wait); } i.pale { background: var(--pale); }
+i.odd { background: var(--odd); } i.poor { background: var(--poor); } i.bad { background: var(--bad); }
+b.good { color: var(--good); } b.poor { color: var(--poor); } b.bad { color: var(--bad); }
+footer { margin-top: 24px; font-size: 12px; }
+@media (max-width: 640px) {
+	thead { display: none; } tr { display: block; padding: 6px 0; border-top: 1px solid var(--line); }
+	tr:first-child { border-top: 0; } td { display: flex; border: 0; padding: 2px 12px; max-width: none; }
+	td::before { content: attr(data-head); color: var(--soft); flex: 0 0 130px; padding-right: 10px; }
+}
+$css$)),
+	xmlelement(name body, xmlelement(name main,
+		xmlelement(name header, xmlelement(name h1, 'Inventory on JOOR'),
+			xmlelement(name p, format('Database %s, from %s to %s', current_database(),
+				to_char(s.since, 'YYYY-MM-DD HH24:MI'), to_char(s.until, 'YYYY-MM-DD HH24:MI TZ')))),
+		xmlelement(name div, xmlattributes('tiles' AS class), (SELECT t.tiles FROM tile t)),
+		xmlelement(name div, xmlattributes('charts' AS class), (SELECT xmlagg(f.figure ORDER BY f.chart) FROM figure f)),
+		(SELECT xmlagg(g.section ORDER BY g.place) FROM grid g),
+		xmlelement(name footer, 'Requests are shown as far as joor.request keeps them. How long the queue was at an earlier time is not recorded: a monitoring system that reads joor.status has it.')
+	))) AS text), '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f]', '?', 'g')
+FROM span s
+$report$;
+COMMENT ON FUNCTION joor.report(interval) IS
+	'a page of HTML, complete in itself, about the time up to now: charts, accounts, feeds, open rejections; needs SELECT on the views that it reads';
+
+--
 -- Rights: nothing for PUBLIC
 --
 

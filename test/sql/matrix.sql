@@ -74,6 +74,7 @@ INSERT INTO attempt (function, call) VALUES
 	('joor.push_feed(text, boolean, text, boolean)', $$joor.push_feed('f')$$),
 	('joor.stat_reset(text)', $$joor.stat_reset('s')$$),
 	('joor.doctor()', $$joor.doctor()$$),
+	('joor.report(interval)', $$joor.report()$$),
 	('joor.library()', $$joor.library()$$),
 	('joor.inspect_account(oid, oid)', $$joor.inspect_account((SELECT pg_catalog.max(oid) FROM pg_catalog.pg_foreign_server), 10)$$);
 SELECT p.oid::regprocedure AS "without an attempt" FROM pg_proc p
