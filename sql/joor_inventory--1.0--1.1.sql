@@ -185,6 +185,7 @@ CREATE FUNCTION joor.doctor()
 RETURNS TABLE ("check" text, state text, detail text, advice text)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET intervalstyle = 'postgres'
 AS $doctor$
 WITH caller AS (	-- who asks; the current user is the extension's owner here
 	SELECT r.oid, r.rolname FROM pg_roles r
@@ -451,6 +452,7 @@ CREATE FUNCTION joor.report(period interval DEFAULT '1 day')
 RETURNS text
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET intervalstyle = 'postgres'
 AS $report$
 WITH span AS (	-- 48 bars of one step each
 	SELECT p.period, p.until, p.until - p.period AS since, p.period / 48 AS step,

@@ -41,7 +41,7 @@ SELECT substring(t::text FROM ' .*') AS bar FROM unnest(xpath('//figure[1]//rect
 SELECT substring(t::text FROM ' .*') AS bar FROM unnest(xpath('//figure[4]//rect/title/text()', page())) t;
 SELECT texts('//figure[3]//line/@y1', p) AS lines, texts('//figure[3]//svg/text/text()', p) ~ '^0 \| 5 \| 10 ' AS axis,
 	texts('//p[@class="note"]/text()', p) AS notes FROM page() p;
-SELECT texts('//div[@class="tiles"]/div/strong/text()', page()) ~ '^3 \| 1 day 06:00:\d\d \| 4 \| 41 \| 1 \| 00:10:\d\d$' AS tiles;
+SELECT regexp_replace(texts('//div[@class="tiles"]/div/strong/text()', page()), ':\d\d( |$)', ':SS\1', 'g') AS tiles;
 SELECT texts('//figure[1]//span/text()', page('3 days')) AS "three days", texts('//figure[1]//span/text()', page('1 hour')) AS "an hour";
 
 -- hostile texts stay texts, and nothing points outside
