@@ -355,7 +355,7 @@ FROM (
 	FROM account a CROSS JOIN LATERAL (VALUES
 		(1, 'account %s',
 			CASE WHEN a.state IN ('active', 'standby') THEN 'ok' ELSE 'problem' END,
-			a.state || coalesce(': ' || a.reason, ''),
+			coalesce(a.reason, a.state),
 			CASE a.state WHEN 'paused' THEN format('SELECT joor.resume(%s)', a.literal)
 				WHEN 'disabled' THEN 'ALTER SYSTEM SET joor_inventory.enabled = on; SELECT pg_reload_conf()'
 				WHEN 'active' THEN NULL WHEN 'standby' THEN NULL
@@ -695,6 +695,48 @@ FROM span s
 $report$;
 COMMENT ON FUNCTION joor.report(interval) IS
 	'a page of HTML, complete in itself, about the time up to now: charts, accounts, feeds, open rejections; needs SELECT on the views that it reads';
+
+--
+-- Comments of 1.0, now with the errors to expect.  Each function that takes a
+-- server or a feed may say 42501 (no right), 42704 (it is not there) and 42809
+-- (it is not one of ours) besides.
+--
+
+COMMENT ON SCHEMA joor IS
+	'inventory push to JOOR: accounts, item queries, feeds, requests, rejections; begin with SELECT * FROM joor.doctor()';
+COMMENT ON FUNCTION joor.set_token(text, text, name) IS
+	'sets the token of an account in the user mapping of a role, without a DDL statement in the log; error HV024: not a token';
+COMMENT ON FUNCTION joor.activate(text) IS
+	'tests an account''s address and token by a read (1 credit), then permits sends from this database; errors 28000 no token or refused, 08006 not reached, HV000 wrong address, 55000 switched off or standby';
+COMMENT ON FUNCTION joor.preview(text, text, boolean, boolean, text) IS
+	'the requests that joor.push would make of an item query, bytes in bytes; sends nothing; errors 42703 and 42804 wrong column, 22023 invalid row, 21000 repeated item';
+COMMENT ON FUNCTION joor.push(text, text, boolean, boolean, text, boolean) IS
+	'sends the items of an item query to JOOR now (5 credits a request), a row for each request, bytes in bytes; errors as joor.preview, and 55000 not active, 28000 token, 08006 not reached or no answer, HV000 refused, 53400 and 54000 no such overwrite';
+COMMENT ON FUNCTION joor.push_feed(text, boolean, text, boolean) IS
+	'sends all that a feed says to JOOR now, and 0 for what is gone, a row for each request; errors as joor.push, and 25001 the transaction has changed something';
+COMMENT ON FUNCTION joor.push_sku(text, text, bigint, text, text, text, date,
+								  text, text, boolean) IS
+	'sends the quantity of a single SKU to JOOR now (5 credits); errors as joor.push, and HV000 the item was rejected';
+COMMENT ON FUNCTION joor.enqueue(text, text, boolean) IS
+	'queues the items of an item query for the background worker, number of items; errors as joor.preview';
+COMMENT ON FUNCTION joor.wait(text, interval) IS
+	'waits until all that was queued and committed before has been sent or rejected; false when the time runs out first: joor.status says why';
+COMMENT ON FUNCTION joor.retry(bigint[]) IS
+	'queues the items of open rejections, by their id, again; number of items';
+COMMENT ON FUNCTION joor.start_worker() IS
+	'starts the background worker of this database unless it is there; error 53000: no slot of max_worker_processes';
+COMMENT ON FUNCTION joor.create_feed(text, text, text, text) IS
+	'makes an item query a feed, the view joor.feed_<name>, which the worker reads when keys of it have changed; errors 42602 and 42710 name, 42703 and 42804 wrong column, 42P11 not one SELECT, 0A000 temporary table';
+COMMENT ON FUNCTION joor.watch(text, regclass, text, text[]) IS
+	'lets a table mark the keys of a feed whose rows change, by triggers; again: instead of what was watched there; errors 42703 and 42804 column does not fit';
+COMMENT ON FUNCTION joor.sync(text, boolean) IS
+	'queues what differs between a feed and what JOOR acknowledged last, or everything, number of items; reads all of the feed; error 25006 read-only transaction';
+COMMENT ON FUNCTION joor.drift(text) IS
+	'what differs between a feed and what JOOR acknowledged last: missing, different, gone or invalid; reads all of the feed';
+COMMENT ON COLUMN joor.progress.bytes IS
+	'size of the requests'' bodies, in bytes';
+COMMENT ON COLUMN joor.request.duration IS
+	'time of the HTTP transfer, without the wait for credits';
 
 --
 -- Rights: nothing for PUBLIC

@@ -152,11 +152,12 @@ joor_call_raise(const JoorAccount *account, const JoorDelivery *delivery,
 			 detail != NULL ? errdetail_internal("%s", detail) : 0,
 			 delivery->stop_reason != NULL
 				 ? errhint("Correct the server's url or ca_file, or the "
-						   "token, before trying again; request " INT64_FORMAT
-						   " in joor.request has the answer.",
-						   id)
-				 : errhint("Request " INT64_FORMAT
-						   " in joor.request has the answer; quantities are "
-						   "absolute, so sending again is safe.",
+						   "token, and try it by SELECT * FROM "
+						   "joor.activate(%s).  What JOOR said: SELECT answer "
+						   "FROM joor.request WHERE id = " INT64_FORMAT ".",
+						   quote_literal_cstr(account->server), id)
+				 : errhint("Quantities are absolute, so sending again is "
+						   "safe.  What JOOR said: SELECT answer FROM "
+						   "joor.request WHERE id = " INT64_FORMAT ".",
 						   id)));
 }
