@@ -145,19 +145,21 @@ void
 joor_call_raise(const JoorAccount *account, const JoorDelivery *delivery,
 				int64 id, const char *detail)
 {
-	ereport(ERROR,
-			(errcode(delivery->sqlerrcode),
-			 errmsg("could not send to account \"%s\": %s", account->server,
-					delivery->message),
-			 detail != NULL ? errdetail_internal("%s", detail) : 0,
-			 delivery->stop_reason != NULL
-				 ? errhint("Correct the server's url or ca_file, or the "
-						   "token, and try it by SELECT * FROM "
-						   "joor.activate(%s).  What JOOR said: SELECT answer "
-						   "FROM joor.request WHERE id = " INT64_FORMAT ".",
-						   quote_literal_cstr(account->server), id)
-				 : errhint("Quantities are absolute, so sending again is "
-						   "safe.  What JOOR said: SELECT answer FROM "
-						   "joor.request WHERE id = " INT64_FORMAT ".",
-						   id)));
+	ereport(
+		ERROR,
+		(errcode(delivery->sqlerrcode),
+		 errmsg("could not send to account \"%s\": %s", account->server,
+				delivery->message),
+		 detail != NULL ? errdetail_internal("%s", detail) : 0,
+		 delivery->stop_reason != NULL
+			 ? errhint("Correct the server's url or ca_file, or the "
+					   "token, and try it by SELECT * FROM "
+					   "joor.activate(%s).  SELECT * FROM joor.request "
+					   "WHERE id = " INT64_FORMAT " tells more.",
+					   quote_literal_cstr(account->server), id)
+			 : errhint(
+				   "Quantities are absolute, so sending again is "
+				   "safe.  SELECT * FROM joor.request WHERE id = " INT64_FORMAT
+				   " tells more.",
+				   id)));
 }
