@@ -107,14 +107,33 @@ sql("SELECT joor.resume('joor')");
 is(stat_of('joor')->{stopped}, 1, 'a stop');
 compare('a stop');
 
+# A push whose call JOOR holds.
+my ($out, $err);
+sub begin_hanging
+{
+	$joor->reset(qw(calls faults));
+	$joor->fault(hold => JSON::PP::true);
+	($out, $err) = ('', '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') . ' application_name=hanging', '-c',
+			q{SELECT outcome FROM joor.push($$SELECT 'h' AS upc, 1 AS inventory$$)} ],
+		'<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+	$joor->wait_for(held => 1) or die "no call is held: $err";
+	return $session;
+}
+
+# An outcome that is recorded twice, as by a recorder that ended before it
+# answered, is counted once.
+my $session = begin_hanging();
+$stat = stat_of('joor');
+sql(q{UPDATE joor.request SET outcome = 'delivered' WHERE outcome = 'sending'});
+$joor->release;
+$session->finish;
+is($out, "delivered\n", 'an outcome that was recorded before');
+is_deeply(stat_of('joor'), $stat, 'is not counted again');
+sql(q{DELETE FROM joor.request WHERE id = (SELECT max(id) FROM joor.request)});
+
 # The session ends before an answer comes.
-$joor->reset(qw(calls faults));
-$joor->fault(hold => JSON::PP::true);
-my ($out, $err) = ('', '');
-my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') . ' application_name=hanging', '-c',
-		q{SELECT * FROM joor.push($$SELECT 'h' AS upc, 1 AS inventory$$)} ],
-	'<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
-$joor->wait_for(held => 1) or die "no call is held: $err";
+$session = begin_hanging();
 is(sql("SELECT count(*) FROM joor.request WHERE outcome = 'sending'"), 1, 'a request in flight');
 my $unknown = stat_of('joor')->{unknown};
 sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hanging'");
