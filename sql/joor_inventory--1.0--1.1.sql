@@ -181,12 +181,10 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION joor.inspect_account(oid, oid) IS
 	'for joor.doctor: options of an account (times in milliseconds), and what keeps a role from its token';
 
-CREATE FUNCTION joor.doctor()
-RETURNS TABLE ("check" text, state text, detail text, advice text)
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET intervalstyle = 'postgres'
-AS $doctor$
+-- Names without a schema are the catalog's, in the two views that follow.
+SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+
+CREATE VIEW joor.diagnosis AS
 WITH caller AS (	-- who asks; the current user is the extension's owner here
 	SELECT r.oid, r.rolname FROM pg_roles r
 	WHERE r.rolname = CASE current_setting('role')
@@ -271,7 +269,7 @@ feed AS (
 				WHERE g.feed = f.name AND g."table" = c.oid)) AS unwatched
 	FROM joor.feed f
 )
-SELECT format(c."check", c.name), c.state, c.detail, c.advice
+SELECT format(c."check", c.name) AS "check", c.state, c.detail, c.advice
 FROM (
 	-- the cluster and this database
 	SELECT 1 AS part, NULL::text AS name, c.*
@@ -439,8 +437,22 @@ FROM (
 					f.literal, split_part(coalesce(f.unwatched, f.without_truncate, '...'), ', ', 1)) END)
 	) c (number, "check", state, detail, advice)
 ) c
-ORDER BY c.part, c.name, c.number
-$doctor$;
+ORDER BY c.part, c.name, c.number;
+COMMENT ON VIEW joor.diagnosis IS
+	'what joor.doctor returns to those who may call it';
+COMMENT ON COLUMN joor.diagnosis."check" IS 'what was checked';
+COMMENT ON COLUMN joor.diagnosis.state IS
+	'ok, problem, or unknown where only people can tell';
+COMMENT ON COLUMN joor.diagnosis.detail IS 'what was found';
+COMMENT ON COLUMN joor.diagnosis.advice IS
+	'the statement to run, or what to do; null: nothing';
+
+CREATE FUNCTION joor.doctor()
+RETURNS TABLE ("check" text, state text, detail text, advice text)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET intervalstyle = 'postgres'
+AS 'SELECT * FROM joor.diagnosis';
 COMMENT ON FUNCTION joor.doctor() IS
 	'what is right and what is wrong here, a row for each check: ok, problem or unknown, and what to do; reads only, makes no call';
 
@@ -448,16 +460,18 @@ COMMENT ON FUNCTION joor.doctor() IS
 -- A page to look at
 --
 
-CREATE FUNCTION joor.report(period interval DEFAULT '1 day')
-RETURNS text
-LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-SET intervalstyle = 'postgres'
-AS $report$
+CREATE FUNCTION joor.report_period()
+RETURNS interval
+AS 'MODULE_PATHNAME', 'joor_inventory_report_period'
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION joor.report_period() IS
+	'for joor.report_page: the time that is shown, 1 day unless joor.report says another';
+
+CREATE VIEW joor.report_page AS
 WITH span AS (	-- 48 bars of one step each
 	SELECT p.period, p.until, p.until - p.period AS since, p.period / 48 AS step,
 		CASE WHEN p.period > '1 day' THEN 'DD Mon HH24:MI' ELSE 'HH24:MI' END AS clock
-	FROM (SELECT greatest($1, '1 minute') AS period, clock_timestamp() AS until) p
+	FROM (SELECT greatest(joor.report_period(), '1 minute') AS period, clock_timestamp() AS until) p
 ),
 request AS (
 	SELECT r.outcome, r.items, r.rejected, r.credits,
@@ -690,11 +704,18 @@ $css$)),
 		xmlelement(name div, xmlattributes('charts' AS class), (SELECT xmlagg(f.figure ORDER BY f.chart) FROM figure f)),
 		(SELECT xmlagg(g.section ORDER BY g.place) FROM grid g),
 		xmlelement(name footer, 'Requests are shown as far as joor.request keeps them. How long the queue was at an earlier time is not recorded: a monitoring system that reads joor.status has it.')
-	))) AS text), '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f]', '?', 'g')
-FROM span s
-$report$;
+	))) AS text), '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f]', '?', 'g') AS page
+FROM span s;
+COMMENT ON VIEW joor.report_page IS
+	'what joor.report returns to those who may call it';
+COMMENT ON COLUMN joor.report_page.page IS 'the page, as HTML';
+
+CREATE FUNCTION joor.report(period interval DEFAULT '1 day')
+RETURNS text
+AS 'MODULE_PATHNAME', 'joor_inventory_report'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION joor.report(interval) IS
-	'a page of HTML, complete in itself, about the time up to now: charts, accounts, feeds, open rejections; needs SELECT on the views that it reads';
+	'a page of HTML, complete in itself, about the time up to now: charts, accounts, feeds, open rejections';
 
 --
 -- Comments of 1.0, now with the errors to expect.  Each function that takes a

@@ -159,6 +159,7 @@ $standby->init_from_backup($node, 'copy', has_streaming => 1);
 $standby->start;
 is_deeply(doctor(q{state <> 'ok'}, $standby), [], 'a standby has no problem');
 like(encode_json(doctor(q{"check" = 'server'}, $standby)), qr/a standby: the primary sends/, 'and says that it is one');
+like($standby->safe_psql('postgres', 'SELECT joor.report()'), qr/^<!DOCTYPE html>/, 'joor.report works there');
 $standby->stop;
 
 # Without preloading.
