@@ -230,7 +230,7 @@ account AS (
 				THEN 'connect_timeout leaves no time of timeout'
 			WHEN i.reserve > i.credits / 2
 				THEN 'reserve leaves the worker less than half of the credits'
-			WHEN i.credits * 1000 > i."window"
+			WHEN i.credits::bigint * 1000 > i."window"
 				THEN 'credits are more than JOOR gives, which is one a second'
 			WHEN i.max_bytes / 80 < i.max_items
 				THEN 'max_bytes ends a request before max_items: an item takes 80 bytes or more' END

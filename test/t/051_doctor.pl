@@ -90,6 +90,8 @@ finds('account joor: options', sub { sql(q{ALTER SERVER joor OPTIONS (ADD reserv
 	qr/reserve/, qr/^ALTER SERVER joor OPTIONS/, sub { sql('ALTER SERVER joor OPTIONS (DROP reserve)') });
 finds('account joor: options', sub { sql(q{ALTER SERVER joor OPTIONS (ADD connect_timeout '200s')}) },
 	qr/connect_timeout/, qr/^ALTER SERVER joor OPTIONS/, sub { sql('ALTER SERVER joor OPTIONS (DROP connect_timeout)') });
+finds('account joor: options', sub { sql(q{ALTER SERVER joor OPTIONS (SET credits '100000000')}) },
+	qr/more than JOOR gives/, qr/^ALTER SERVER joor OPTIONS/, sub { sql(q{ALTER SERVER joor OPTIONS (SET credits '300')}) });
 sql('ALTER SERVER joor OPTIONS (DROP warehouses)');
 is_deeply([ map { [ @$_{qw(state advice)} ] } @{ doctor(q{"check" = 'account joor: warehouses'}) } ],
 	[ [ 'unknown', q{ALTER SERVER joor OPTIONS (ADD warehouses '...')} ] ], 'no list of warehouses');
