@@ -42,6 +42,11 @@
 
 #include "account.h"
 
+/* What to do where a token file is wrong. */
+#define TOKEN_FILE_HINT                                                      \
+	"Put the token into a file there that only the server's user can read, " \
+	"or give it by joor.set_token()."
+
 /* Longest token file that is read. */
 #define TOKEN_FILE_MAX 8192
 
@@ -109,15 +114,16 @@ static void
 check_token_file(const char *path, const struct stat *st)
 {
 	if (!S_ISREG(st->st_mode))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("token file \"%s\" is not a regular file", path)));
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("token file \"%s\" is not a regular file", path),
+						errhint(TOKEN_FILE_HINT)));
 	if (st->st_uid != geteuid() && st->st_uid != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIG_FILE_ERROR),
 				 errmsg("token file \"%s\" must be owned by the database "
 						"user or root",
-						path)));
+						path),
+				 errhint(TOKEN_FILE_HINT)));
 	if ((st->st_uid == geteuid() && (st->st_mode & (S_IRWXG | S_IRWXO))) ||
 		(st->st_uid == 0 && (st->st_mode & (S_IWGRP | S_IXGRP | S_IRWXO))))
 		ereport(ERROR,
@@ -125,7 +131,8 @@ check_token_file(const char *path, const struct stat *st)
 				 errmsg("token file \"%s\" has group or world access", path),
 				 errdetail("File must have permissions u=rw (0600) or less if "
 						   "owned by the database user, or permissions "
-						   "u=rw,g=r (0640) or less if owned by root.")));
+						   "u=rw,g=r (0640) or less if owned by root."),
+				 errhint(TOKEN_FILE_HINT)));
 }
 
 /* Reads the token out of its file; a line end after it is not part of it. */
@@ -138,16 +145,19 @@ read_token_file(const char *path, struct stat *st)
 
 	if (fd < 0 || fstat(fd, st) < 0)
 		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not open token file \"%s\": %m", path)));
+						errmsg("could not open token file \"%s\": %m", path),
+						errhint(TOKEN_FILE_HINT)));
 	check_token_file(path, st);
 	length = read(fd, token, TOKEN_FILE_MAX + 1);
 	if (length < 0)
 		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not read token file \"%s\": %m", path)));
+						errmsg("could not read token file \"%s\": %m", path),
+						errhint(TOKEN_FILE_HINT)));
 	CloseTransientFile(fd);
 	if (length > TOKEN_FILE_MAX)
 		ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR),
-						errmsg("token file \"%s\" is too long", path)));
+						errmsg("token file \"%s\" is too long", path),
+						errhint(TOKEN_FILE_HINT)));
 	token[length] = '\0';
 	token[strcspn(token, "\r\n")] = '\0';
 	joor_account_check_secret("token_file", token);

@@ -32,11 +32,11 @@ void
 joor_arming_check_cluster(void)
 {
 	if (!joor_enabled)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("sending to JOOR is switched off"),
-				 errhint("Set \"joor_inventory.enabled\" to on, and reload "
-						 "the configuration.")));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("sending to JOOR is switched off"),
+						errhint("Switch it on by ALTER SYSTEM SET "
+								"joor_inventory.enabled = on and SELECT "
+								"pg_reload_conf().")));
 	if (RecoveryInProgress())
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("cannot send to JOOR during recovery"),

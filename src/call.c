@@ -52,10 +52,16 @@ get_permit(const JoorAccount *account, const JoorRequestStart *start,
 		   JoorRequestPermit *permit)
 {
 	TimestampTz told = 0;
+	TimestampTz asked = 0;
 
+	permit->waited = 0;
 	for (;;)
 	{
 		joor_recorder_start(start, permit);
+		if (asked == 0)
+			asked = GetCurrentTimestamp();
+		else
+			permit->waited = GetCurrentTimestamp() - asked;
 		if (permit->id != 0)
 			return;
 		if (permit->not_before > told + SLICE * INT64CONST(1000))
@@ -115,6 +121,7 @@ joor_call_perform(const JoorAccount *account, const JoorCall *call,
 		delivery = joor_call_delivery(call, answer);
 		joor_request_finish_fill(&finish, permit.id, account, call, delivery,
 								 permit.open_rejections);
+		finish.waited = permit.waited;
 		finish.snapshot = run->snapshot;
 		if (permit.queued && run->snapshot != NULL && delivery->sqlerrcode == 0)
 			supersede(&finish, call, delivery);
@@ -138,18 +145,21 @@ void
 joor_call_raise(const JoorAccount *account, const JoorDelivery *delivery,
 				int64 id, const char *detail)
 {
-	ereport(ERROR,
-			(errcode(delivery->sqlerrcode),
-			 errmsg("could not send to account \"%s\": %s", account->server,
-					delivery->message),
-			 detail != NULL ? errdetail_internal("%s", detail) : 0,
-			 delivery->stop_reason != NULL
-				 ? errhint("Correct the server's url or ca_file, or the "
-						   "token, before trying again; request " INT64_FORMAT
-						   " in joor.request has the answer.",
-						   id)
-				 : errhint("Request " INT64_FORMAT
-						   " in joor.request has the answer; quantities are "
-						   "absolute, so sending again is safe.",
-						   id)));
+	ereport(
+		ERROR,
+		(errcode(delivery->sqlerrcode),
+		 errmsg("could not send to account \"%s\": %s", account->server,
+				delivery->message),
+		 detail != NULL ? errdetail_internal("%s", detail) : 0,
+		 delivery->stop_reason != NULL
+			 ? errhint("Correct the server's url or ca_file, or the "
+					   "token, and try it by SELECT * FROM "
+					   "joor.activate(%s).  SELECT * FROM joor.request "
+					   "WHERE id = " INT64_FORMAT " tells more.",
+					   quote_literal_cstr(account->server), id)
+			 : errhint(
+				   "Quantities are absolute, so sending again is "
+				   "safe.  SELECT * FROM joor.request WHERE id = " INT64_FORMAT
+				   " tells more.",
+				   id)));
 }

@@ -26,6 +26,7 @@
 #include "access/htup_details.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
 
@@ -45,13 +46,17 @@ typedef struct Watch
 static void
 pg_attribute_noreturn() refuse(const TriggerData *trigger, const char *detail)
 {
+	const char *table = RelationGetRelationName(trigger->tg_relation);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 			 errmsg("trigger \"%s\" on table \"%s\" cannot mark changed keys",
-					trigger->tg_trigger->tgname,
-					RelationGetRelationName(trigger->tg_relation)),
+					trigger->tg_trigger->tgname, table),
 			 errdetail("%s", detail),
-			 errhint("Let joor.watch() create the trigger.")));
+			 errhint("Run DROP TRIGGER %s ON %s, and let SELECT "
+					 "joor.watch('...', %s, key => '...') create one.",
+					 quote_identifier(trigger->tg_trigger->tgname),
+					 quote_identifier(table), quote_literal_cstr(table))));
 }
 
 /* Errors out unless the trigger is attached as joor.watch() does it. */
@@ -101,7 +106,8 @@ mark_everything(const TriggerData *trigger)
 			 errdetail("Each change of the table marks everything of feed "
 					   "\"%s\".",
 					   feed),
-			 errhint("Call joor.watch() again with the column's name.")));
+			 errhint("Name its key by SELECT joor.watch(%s, %s, key => '...').",
+					 quote_literal_cstr(feed), quote_literal_cstr(table))));
 	joor_change_set_everything(feed);
 }
 

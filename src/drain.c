@@ -233,6 +233,20 @@ build_probe(JoorDrain *drain)
 	drain->call.operation = JOOR_READ_STYLES;
 }
 
+/* How long a request has waited for credits. */
+static void
+note_wait(JoorDrain *drain, bool granted)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!granted && drain->asked_at == 0)
+		drain->asked_at = now;
+	if (!granted)
+		return;
+	drain->waited = drain->asked_at != 0 ? now - drain->asked_at : 0;
+	drain->asked_at = 0;
+}
+
 /* Asks the ledger, and writes the request row. */
 static bool
 start_request(JoorDrain *drain)
@@ -255,6 +269,7 @@ start_request(JoorDrain *drain)
 	if (drain->run == 0)
 		drain->run = permit.id;
 	drain->open_rejections = permit.open_rejections;
+	note_wait(drain, permit.id != 0);
 	if (permit.id == 0)
 	{
 		drain->due = permit.not_before;
@@ -273,6 +288,7 @@ rest(JoorDrain *drain)
 	const JoorFeedSource *failing = joor_drain_failing_feed(drain);
 
 	drain->run = 0;
+	drain->asked_at = 0;
 	if (drain->again)
 		drain->due = DT_NOBEGIN;
 	else if (failing != NULL)
@@ -392,6 +408,7 @@ finish_request(JoorDrain *drain)
 	delivery = joor_call_delivery(&drain->call, answer);
 	joor_request_finish_fill(&finish, drain->request_id, drain->account,
 							 &drain->call, delivery, drain->open_rejections);
+	finish.waited = drain->waited;
 	joor_tables_begin(&tables);
 	MemoryContextSwitchTo(drain->request);
 	joor_drain_conclude(drain, delivery);

@@ -49,6 +49,8 @@ struct JoorDrain
 	JoorCall		  call;
 	JoorHttpTransfer *transfer; /* NULL: nothing is in flight */
 	int64			  request_id;
+	TimestampTz		  asked_at; /* for credits, in vain; 0: not */
+	int64			  waited;	/* the request did, for them, microseconds */
 	int64			  run; /* first request since there was nothing to send */
 	bool			  open_rejections;
 	int				  max_items;  /* that get through; 0: as the account says */

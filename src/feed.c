@@ -309,11 +309,13 @@ void
 joor_feed_check_select(const JoorFeed *feed)
 {
 	if (pg_class_aclcheck(feed->view, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for feed \"%s\"", feed->name),
-				 errhint("It takes SELECT on the view joor.%s.",
-						 quote_identifier(joor_feed_view_name(feed->name)))));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for feed \"%s\"", feed->name),
+			 errhint("Its owner may GRANT SELECT ON joor.%s TO %s.",
+					 quote_identifier(joor_feed_view_name(feed->name)),
+					 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
 	joor_feed_check_usage(feed, GetUserId());
 }
 

@@ -173,7 +173,9 @@ warn_invalid(const Sync *sync)
 							   sync->invalid, (long long) sync->invalid,
 							   sync->feed->name),
 				 errdetail("The first one: %s.", sync->first.data),
-				 errhint("joor.drift() lists them.")));
+				 errhint("SELECT * FROM joor.drift(%s) WHERE difference = "
+						 "'invalid' lists them.",
+						 quote_literal_cstr(sync->feed->name))));
 }
 
 /*

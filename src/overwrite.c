@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+
 #include "overwrite.h"
 #include "published.h"
 #include "settings.h"
@@ -43,8 +45,9 @@ joor_overwrite_check_fits(const JoorAccount *account, bool fits)
 				   "first.",
 				   account->server, account->max_items,
 				   (long long) account->max_bytes),
-		 errhint("Raise the server's options max_items and max_bytes, or "
-				 "push without overwrite.")));
+		 errhint("Raise max_items and max_bytes by ALTER SERVER %s OPTIONS, "
+				 "or push without overwrite.",
+				 quote_identifier(account->server))));
 }
 
 void

@@ -317,13 +317,16 @@ say_results(const Push *push)
 							   "JOOR accepted %lld requests without saying "
 							   "what became of their items",
 							   push->unknown, (long long) push->unknown),
-				 errhint("The answers are in joor.request.")));
+				 errhint("SELECT id, message, answer FROM joor.request WHERE "
+						 "outcome = 'unknown' ORDER BY id DESC shows them.")));
 	if (push->rejected > 0)
 		ereport(WARNING,
 				(errmsg_plural("JOOR rejected %lld item",
 							   "JOOR rejected %lld items", push->rejected,
 							   (long long) push->rejected),
-				 errhint("The reasons are in joor.rejection.")));
+				 errhint("SELECT * FROM joor.rejection WHERE server = %s AND "
+						 "closed_at IS NULL tells why.",
+						 quote_literal_cstr(push->account->server))));
 }
 
 static void

@@ -134,6 +134,7 @@ joor_message_put_finish(StringInfo message, const JoorRequestFinish *finish)
 	joor_message_put_text(message, finish->message);
 	joor_message_put_text(message, finish->answer);
 	pq_sendint64(message, finish->duration);
+	pq_sendint64(message, finish->waited);
 	pq_sendbyte(message, finish->free_of_charge);
 	pq_sendbyte(message, finish->throttled);
 	pq_sendint64(message, finish->retry_after);
@@ -170,6 +171,7 @@ joor_message_get_finish(StringInfo message, JoorRequestFinish *finish)
 	finish->message = joor_message_get_text(message);
 	finish->answer = joor_message_get_text(message);
 	finish->duration = pq_getmsgint64(message);
+	finish->waited = pq_getmsgint64(message);
 	finish->free_of_charge = pq_getmsgbyte(message) != 0;
 	finish->throttled = pq_getmsgbyte(message) != 0;
 	finish->retry_after = pq_getmsgint64(message);

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 
 #include "arming.h"
+#include "counter.h"
 #include "item_report.h"
 #include "change_queue.h"
 #include "published.h"
@@ -121,18 +122,42 @@ joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
 	select_acknowledged(finish, call, delivery);
 }
 
-/* Whatever a sender that is gone left behind is of unknown outcome. */
+#define ABANDON                                            \
+	"UPDATE joor.request SET outcome = 'unknown',"         \
+	"  finished_at = pg_catalog.clock_timestamp(),"        \
+	"  message = 'the sender ended before an answer came'" \
+	" WHERE outcome = 'sending'"
+
+/*
+ * What a sender that is gone left behind is of unknown outcome: a request, or
+ * all of an account's.
+ */
+static void
+abandon(const char *sql, JoorArgs *args)
+{
+	SPITupleTable *table;
+	uint64		   count;
+	uint64		   i;
+
+	joor_tables_execute(sql, args, SPI_OK_UPDATE_RETURNING);
+	table = SPI_tuptable;
+	count = SPI_processed;
+	for (i = 0; i < count; i++)
+	{
+		bool  isnull;
+		Datum id = SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull);
+
+		joor_counter_add(DatumGetInt64(id), 0, 0, false);
+	}
+}
+
 static void
 abandon_older(Oid serverid)
 {
 	JoorArgs args = {0};
 
 	joor_args_oid(&args, serverid);
-	joor_tables_execute("UPDATE joor.request SET outcome = 'unknown',"
-						"  finished_at = pg_catalog.clock_timestamp(),"
-						"  message = 'the sender ended before an answer came'"
-						" WHERE serverid = $1 AND outcome = 'sending'",
-						&args, SPI_OK_UPDATE);
+	abandon(ABANDON " AND serverid = $1 RETURNING id", &args);
 }
 
 /*
@@ -297,10 +322,12 @@ set_retry_at(const JoorRequestFinish *finish)
 		&args, SPI_OK_UPDATE);
 }
 
-void
-joor_request_finish(const JoorRequestFinish *finish)
+/* Writes the outcome; whether the request had none before. */
+static bool
+update_request(const JoorRequestFinish *finish)
 {
 	JoorArgs args = {0};
+	Datum	 was_sending;
 
 	joor_args_int(&args, finish->id);
 	joor_args_text(&args, finish->outcome);
@@ -315,7 +342,7 @@ joor_request_finish(const JoorRequestFinish *finish)
 	joor_args_bool(&args, finish->free_of_charge);
 	joor_args_int(&args, finish->window);
 	joor_tables_execute(
-		"UPDATE joor.request SET outcome = $2,"
+		"UPDATE joor.request r SET outcome = $2,"
 		"  http_status = NULLIF($3, 0), sku_count = NULLIF($4, -1),"
 		"  rejected = $5, log_id = $6, throttling = $7, message = $8,"
 		"  answer = $9, duration = $10 * interval '1 us',"
@@ -323,8 +350,19 @@ joor_request_finish(const JoorRequestFinish *finish)
 		"  finished_at = pg_catalog.clock_timestamp(),"
 		"  counts_until = CASE WHEN NOT $11 THEN"
 		"   pg_catalog.clock_timestamp() + $12 * interval '1 us' END"
-		" WHERE id = $1",
-		&args, SPI_OK_UPDATE);
+		/* the row as it was when the statement began */
+		" WHERE id = $1 RETURNING (SELECT o.outcome = 'sending'"
+		"  FROM joor.request o WHERE o.id = r.id)",
+		&args, SPI_OK_UPDATE_RETURNING);
+	return joor_tables_value(1, &was_sending) && DatumGetBool(was_sending);
+}
+
+void
+joor_request_finish(const JoorRequestFinish *finish)
+{
+	if (update_request(finish))
+		joor_counter_add(finish->id, finish->nacknowledged, finish->waited,
+						 finish->stop_reason != NULL);
 	if (finish->nhashes > 0)
 		joor_queue_supersede(finish->serverid, finish->hashes, finish->nhashes,
 							 finish->snapshot);
@@ -350,11 +388,7 @@ joor_request_abandon(int64 id)
 	JoorArgs args = {0};
 
 	joor_args_int(&args, id);
-	joor_tables_execute("UPDATE joor.request SET outcome = 'unknown',"
-						"  finished_at = pg_catalog.clock_timestamp(),"
-						"  message = 'the sender ended before an answer came'"
-						" WHERE id = $1 AND outcome = 'sending'",
-						&args, SPI_OK_UPDATE);
+	abandon(ABANDON " AND id = $1 RETURNING id", &args);
 }
 
 /* What a fresh rejection is found by: position and quantity, NULL: none. */
@@ -510,4 +544,5 @@ joor_request_expire(void)
 							" WHERE closed_at < pg_catalog.clock_timestamp()"
 							"    - $1 * interval '1 min'",
 							&args, SPI_OK_DELETE);
+	joor_counter_expire();
 }

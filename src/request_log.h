@@ -66,6 +66,8 @@ typedef struct JoorRequestPermit
 	bool		open_rejections; /* the account has some: say what passed */
 	bool		queued;			 /* likewise, and a push asks: entries in the
 								  * queue */
+	int64		waited;			 /* for the credits, microseconds; measured by
+								  * who asked */
 } JoorRequestPermit;
 
 typedef struct JoorRequestFinish
@@ -82,6 +84,7 @@ typedef struct JoorRequestFinish
 	char			*message;
 	char			*answer;		 /* beginning of JOOR's answer */
 	int64			 duration;		 /* microseconds */
+	int64			 waited;		 /* for credits, microseconds */
 	bool			 free_of_charge; /* it never left, so it cost nothing */
 	bool			 throttled;
 	int64			 retry_after; /* seconds to wait after a 429; -1: unknown */
@@ -150,7 +153,10 @@ extern JoorKeyIndex *joor_rejections_fresh(Oid serverid);
 /* Whether an item, checked, is among them with the very same quantity. */
 extern bool joor_rejection_is_fresh(JoorKeyIndex *fresh, const JoorItem *item);
 
-/* Deletes what joor_inventory.request_retention and _max_rows let go. */
+/*
+ * Deletes what joor_inventory.request_retention and _max_rows let go, and
+ * counters from before resets.
+ */
 extern void joor_request_expire(void);
 
 #endif /* JOOR_REQUEST_LOG_H */

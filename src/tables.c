@@ -19,8 +19,10 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -118,12 +120,26 @@ joor_tables_reset_planner(void)
 									 false);
 }
 
+/*
+ * Meets DROP EXTENSION here, which locks the extension before anything of it,
+ * and not between two tables, which it goes through in an order of its own.
+ */
+static void
+lock_extension(void)
+{
+	Oid extension = get_extension_oid("joor_inventory", true);
+
+	if (OidIsValid(extension))
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+}
+
 void
 joor_tables_begin(JoorTables *tables)
 {
 	tables->context = CurrentMemoryContext;
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	lock_extension();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
 	joor_tables_open(tables);

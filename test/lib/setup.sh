@@ -4,7 +4,7 @@
 packages="postgresql-15 postgresql-client-15 postgresql-server-dev-15
 	postgresql-15-cron libpq-dev libcurl4-openssl-dev libxml2-dev libmicrohttpd-dev
 	libjansson-dev build-essential pkg-config libipc-run-perl libxml-parser-perl openssl
-	clang-format"
+	prometheus-postgres-exporter clang-format"
 
 # Installs the packages that are missing.
 install_packages()
@@ -16,14 +16,22 @@ install_packages()
 	[ ${#missing[@]} -eq 0 ] && return
 	echo "installing: ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
-	# PostgreSQL's packages would start a server of their own otherwise.
+	# PostgreSQL's packages would start a server of their own otherwise, and
+	# the exporter's a service.
 	local setting=/etc/postgresql-common/createcluster.d/joor_inventory.conf
+	local policy=/usr/sbin/policy-rc.d
 	mkdir -p "$(dirname "$setting")"
 	echo "create_main_cluster = false" >"$setting"
+	if [ -e "$policy" ]; then
+		policy=
+	else
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+	fi
 	apt-get -qq -o DPkg::Lock::Timeout=300 update
 	apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \
 		"${missing[@]}" >/dev/null
-	rm -f "$setting"
+	rm -f "$setting" ${policy:+"$policy"}
 }
 
 # Run by root: goes on as postgres, with the same script, in a copy of the

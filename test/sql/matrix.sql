@@ -71,7 +71,13 @@ INSERT INTO attempt (function, call) VALUES
 	('joor.unwatch(text, regclass)', $$joor.unwatch('f', 'public.stock')$$),
 	('joor.sync(text, boolean)', $$joor.sync('f')$$),
 	('joor.drift(text)', $$joor.drift('f')$$),
-	('joor.push_feed(text, boolean, text, boolean)', $$joor.push_feed('f')$$);
+	('joor.push_feed(text, boolean, text, boolean)', $$joor.push_feed('f')$$),
+	('joor.stat_reset(text)', $$joor.stat_reset('s')$$),
+	('joor.doctor()', $$joor.doctor()$$),
+	('joor.report(interval)', $$joor.report()$$),
+	('joor.report_period()', $$joor.report_period()$$),
+	('joor.library()', $$joor.library()$$),
+	('joor.inspect_account(oid, oid)', $$joor.inspect_account((SELECT pg_catalog.max(oid) FROM pg_catalog.pg_foreign_server), 10)$$);
 SELECT p.oid::regprocedure AS "without an attempt" FROM pg_proc p
 WHERE pronamespace = 'joor'::regnamespace AND p.oid NOT IN (SELECT function FROM attempt);
 
@@ -123,6 +129,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA joor TO joor_monitor;
 SELECT name, action, may('joor_monitor', statement, '') FROM relation
 WHERE (may('joor_monitor', statement, '') = 'yes') <> (action IN ('select', 'lock'))
 	AND NOT (action = 'lock' AND current_setting('server_version_num')::int < 160000) ORDER BY 1, 2;
+-- (of these two, joor.doctor and joor.report are the way to read them)
 REVOKE SELECT ON ALL TABLES IN SCHEMA joor FROM joor_monitor;
 -- the feed's owner owns its view, and cannot make it another's, nor another
 SELECT statement, may('joor_feeder', statement, '') FROM (VALUES

@@ -291,6 +291,21 @@ $node->wait_until(q{SELECT NOT EXISTS (SELECT FROM joor.queue)}, 'it is mended, 
 $node->wait_until(q{SELECT bool_and(worker_pid IS NULL) FROM joor.status}, 'the worker leaves');
 is(sql(q{SELECT failure IS NULL FROM joor.feed WHERE name = 'loose'}), 't', 'and the feed fails no longer');
 
+# Keys get their number from the worker: rows that somebody has locked are left
+# for the next time, and joor.wait() waits for them all the same
+sql("SELECT joor.pause('joor')");
+sql('UPDATE bin SET pieces = 11 WHERE sku = 26');
+sql('UPDATE bin SET pieces = 12 WHERE sku = 27');
+is(sql(q{SELECT count(*), count(id) FROM joor.queue WHERE feed = 'stock'}), '2|0', 'a commit gives no number');
+my $holder = $node->background_psql('postgres');
+$holder->query_safe(q{BEGIN; SELECT 1 FROM joor.queue_change WHERE keys = '{26}' FOR UPDATE});
+sql("SELECT joor.resume('joor')");
+$node->wait_until(q{SELECT count(*) = 1 AND count(id) = 0 FROM joor.queue WHERE feed = 'stock'}, 'a locked row is passed over, the others are sent');
+is(sql("SELECT joor.wait('joor', '0 s')"), 'f', 'what has no number is waited for');
+$holder->query_safe('COMMIT');
+$holder->quit;
+$node->wait_until(q{SELECT NOT EXISTS (SELECT FROM joor.queue WHERE feed = 'stock')}, 'unlocked, it is sent without being asked for');
+
 # A feed whose table somebody has locked, and one whose owner lost his right
 sql("SELECT joor.pause('joor'); UPDATE loose SET divisor = 3 WHERE id = 3");
 my $other = $node->background_psql('postgres');
