@@ -34,6 +34,15 @@ install_packages()
 	rm -f "$setting" ${policy:+"$policy"}
 }
 
+# The files of the tree, new ones included, each ended by a NUL.
+list_tree()
+{
+	git -c safe.directory="$PWD" ls-files -z --cached --others --exclude-standard |
+		while IFS= read -r -d '' file; do
+			if [ -e "$file" ]; then printf '%s\0' "$file"; fi
+		done
+}
+
 # Run by root: goes on as postgres, with the same script, in a copy of the
 # tree that is removed in the end.  Run by anybody else: returns at once.
 continue_unprivileged()
@@ -44,10 +53,7 @@ continue_unprivileged()
 	install_packages
 	copy=$(mktemp -d)
 	trap 'rm -rf "$copy"' EXIT
-	git -c safe.directory="$PWD" ls-files -z --cached --others --exclude-standard |
-		while IFS= read -r -d '' file; do
-			if [ -e "$file" ]; then printf '%s\0' "$file"; fi
-		done | tar --null --files-from=- -c | tar -x -C "$copy"
+	list_tree | tar --null --files-from=- -c | tar -x -C "$copy"
 	chown -R postgres: "$copy"
 	chmod 755 "$copy"
 	runuser -u postgres -- env HOME="$copy" bash "$copy/$script" "$@" || status=$?
@@ -67,9 +73,14 @@ build_and_install()
 	make -s -j2 -C test/simulator
 }
 
-# Settings by which a private server finds the extension in ./tmp_install.
+# Settings by which a private server finds the extension in ./tmp_install:
+# Debian's own up to 17, PostgreSQL's from 18 on.
 print_install_settings()
 {
-	echo "extension_destdir = '$PWD/tmp_install'"
+	if "$bindir/postgres" --describe-config | grep ^extension_destdir >/dev/null; then
+		echo "extension_destdir = '$PWD/tmp_install'"
+	else
+		echo "extension_control_path = '$PWD/tmp_install$("$pg_config" --sharedir):\$system'"
+	fi
 	echo "dynamic_library_path = '$PWD/tmp_install$("$pg_config" --pkglibdir):\$libdir'"
 }

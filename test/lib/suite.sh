@@ -65,6 +65,9 @@ pgxs=$(dirname "$("$pg_config" --pgxs)")/..
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
+# PostgreSQL's Perl modules for TAP tests, which know older servers, too.
+perl_modules=${JOOR_PERL_MODULES:-$pgxs/test/perl}
+
 # Where the programs are that servers are started with.
 server_bindir=$bindir
 
@@ -99,7 +102,7 @@ run_regress()
 	count_regress pg_regress "$scratch/regress.log" \
 		"$pgxs/test/regress/pg_regress" --temp-instance="$scratch/regress" \
 		--temp-config="$scratch/settings" --bindir="$server_bindir" --inputdir=test \
-		--dbname=contrib_regression "$@"
+		--dbname=contrib_regression --encoding=UTF8 "$@"
 }
 
 run_isolation()
@@ -122,5 +125,5 @@ run_tap()
 	# A socket's path is short: the servers' folders are not under the tree.
 	export TMPDIR="$scratch"
 	count_tap "$scratch/tap.log" \
-		prove -v --timer -j 2 -I test/lib -I "$pgxs/test/perl" "$@"
+		prove -v --timer -j 2 -I test/lib -I "$perl_modules" "$@"
 }

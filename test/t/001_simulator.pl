@@ -254,9 +254,10 @@ subtest 'headers' => sub {
 	my $request = raw_bulk($one, Connection => 'close');
 	$request =~ s/Content-Type: .*?\r\n//;
 	like(raw($request)->{bytes}, qr{^HTTP/1.1 400}, 'no Content-Type at all');
+	# A server need not say 100 when the body is there already: libmicrohttpd 1.
 	like(raw(raw_bulk($one, Connection => 'close',
 				Expect => '100-continue'))->{bytes},
-		qr{^HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200}, '100-continue');
+		qr{^(?:HTTP/1.1 100 Continue\r\n\r\n)?HTTP/1.1 200}, '100-continue');
 	$request = raw_bulk($one, Connection => 'close');
 	$request =~ s/(Accept: .*?\r\n)/$1$1/;
 	like(raw($request)->{bytes}, qr{^HTTP/1.1 400}, 'a header twice');
