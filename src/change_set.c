@@ -248,6 +248,62 @@ spill(JoorChangeSet *set)
 }
 
 /*
+ * The table.
+ */
+
+static bool
+is_full(const JoorChangeSet *set)
+{
+	return set->keys->members >= set->most_keys ||
+		   MemoryContextMemAllocated(set->copies, false) > set->most_bytes;
+}
+
+/* Adds a key that is a Datum of its own. */
+static void
+add_value(JoorChangeSet *set, Datum value)
+{
+	bool found;
+
+	if (set->keys->members >= set->most_keys)
+		spill(set);
+	if (!set->feed->everything)
+		(void) keys_insert(set->keys, value, &found);
+}
+
+/* Adds a key that is copied if it is new. */
+static void
+add_copy(JoorChangeSet *set, Datum key)
+{
+	uint32 hash;
+	bool   found;
+
+	if (is_full(set))
+		spill(set);
+	if (set->feed->everything)
+		return;
+	if (joor_key_size(&set->type, key) > LONGEST_KEY)
+	{
+		mark_everything(set->feed);
+		return;
+	}
+	hash = joor_key_hash(&set->type, key);
+	if (keys_lookup_hash(set->keys, key, hash) == NULL)
+		(void) keys_insert_hash(set->keys,
+								joor_key_copy(&set->type, key, set->copies),
+								hash, &found);
+}
+
+/* A bigint is no Datum of its own where pointers have 32 bits. */
+static void
+add_key(JoorChangeSet *set, Datum key)
+{
+	if (set->copies == NULL)
+		add_value(set, key);
+	else
+		add_copy(set, key);
+}
+
+/*
  * Integers.
  */
 
@@ -269,18 +325,6 @@ integer_datum(const JoorChangeSet *set, int64 key)
 	if (set->type.text == JOOR_KEY_INT4)
 		return Int32GetDatum((int32) key);
 	return Int64GetDatum(key);
-}
-
-/* Adds a key to the table. */
-static void
-add_value(JoorChangeSet *set, Datum value)
-{
-	bool found;
-
-	if (set->keys->members >= set->most_keys)
-		spill(set);
-	if (!set->feed->everything)
-		(void) keys_insert(set->keys, value, &found);
 }
 
 static int
@@ -344,7 +388,7 @@ end_run(JoorChangeSet *set)
 		set->runs[set->nruns++] = set->run;
 	else
 		for (i = 0; i < length && !set->feed->everything; i++)
-			add_value(set, integer_datum(set, set->run.first + i));
+			add_key(set, integer_datum(set, set->run.first + i));
 	set->run.first = 0;
 	set->run.last = -1;
 }
@@ -365,36 +409,6 @@ add_integer(JoorChangeSet *set, int64 key)
 	run->first = run->last = key;
 }
 
-static bool
-is_full(const JoorChangeSet *set)
-{
-	return set->keys->members >= set->most_keys ||
-		   MemoryContextMemAllocated(set->copies, false) > set->most_bytes;
-}
-
-/* Adds a key that is copied if it is new. */
-static void
-add_copy(JoorChangeSet *set, Datum key)
-{
-	uint32 hash;
-	bool   found;
-
-	if (is_full(set))
-		spill(set);
-	if (set->feed->everything)
-		return;
-	if (joor_key_size(&set->type, key) > LONGEST_KEY)
-	{
-		mark_everything(set->feed);
-		return;
-	}
-	hash = joor_key_hash(&set->type, key);
-	if (keys_lookup_hash(set->keys, key, hash) == NULL)
-		(void) keys_insert_hash(set->keys,
-								joor_key_copy(&set->type, key, set->copies),
-								hash, &found);
-}
-
 void
 joor_change_set_add(JoorChangeSet *set, Datum value)
 {
@@ -402,10 +416,8 @@ joor_change_set_add(JoorChangeSet *set, Datum value)
 		return;
 	if (set->integer)
 		add_integer(set, integer_key(set, value));
-	else if (set->copies == NULL)
-		add_value(set, value);
 	else
-		add_copy(set, joor_key_take(&set->type, value));
+		add_key(set, joor_key_take(&set->type, value));
 }
 
 /*
@@ -428,7 +440,10 @@ write_run(JoorChangeSet *set, const KeyRun *run, JoorChangeWriter *writer)
 	int64 i;
 
 	for (i = 0; i <= run->last - run->first; i++)
+	{
 		write_key(set, integer_datum(set, run->first + i), writer);
+		MemoryContextReset(CurrentMemoryContext);
+	}
 }
 
 /* Writes the keys of a set; the current memory context is reset for each. */

@@ -63,7 +63,7 @@ use warnings;
 
 use Carp qw(croak);
 use Cwd ();
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use File::Spec;
 use File::Temp ();
 use HTTP::Tiny;
@@ -382,7 +382,8 @@ sub _query
 	  . join('&', map { "$_=" . _escape($query{$_}) } sort keys %query);
 }
 
-# A certificate authority and a certificate of it, for as long as this lives.
+# A certificate authority, under a name of its own, and a certificate of it,
+# for as long as this lives.
 sub _make_certificates
 {
 	my ($self) = @_;
@@ -410,7 +411,7 @@ sub _make_certificates
 
 	my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes);
 	_openssl('req', '-x509', @key, '-config', "$dir/ca.cnf", '-subj',
-		'/CN=Test CA', '-days', 2, '-keyout', "$dir/ca.key", '-out',
+		'/CN=Test CA ' . basename($dir), '-days', 2, '-keyout', "$dir/ca.key", '-out',
 		"$dir/ca.pem");
 	_openssl('req', '-new', @key, '-config', "$dir/cert.cnf", '-subj',
 		"/CN=$host", '-keyout', "$dir/cert.key", '-out', "$dir/cert.csr");

@@ -2,7 +2,8 @@
 # suite, part by part, against what is in ./tmp_install, counting what passed
 # and what failed.  setup.sh comes before it.
 #
-export LC_ALL=C.UTF-8 PGTZ=UTC
+# PostgreSQL's test programs drop LC_ALL.
+export LANG=C.UTF-8 LC_ALL=C.UTF-8 PGTZ=UTC
 passed=0 failed=0
 
 # Counts one check: its name, then the command.
@@ -102,7 +103,7 @@ run_regress()
 	count_regress pg_regress "$scratch/regress.log" \
 		"$pgxs/test/regress/pg_regress" --temp-instance="$scratch/regress" \
 		--temp-config="$scratch/settings" --bindir="$server_bindir" --inputdir=test \
-		--dbname=contrib_regression --encoding=UTF8 "$@"
+		--dbname=contrib_regression "$@"
 }
 
 run_isolation()

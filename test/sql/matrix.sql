@@ -127,8 +127,7 @@ SELECT action, count(*) > 0 AS tried, count(*) FILTER (WHERE may('joor_bare', st
 FROM relation GROUP BY action ORDER BY action;
 GRANT SELECT ON ALL TABLES IN SCHEMA joor TO joor_monitor;
 SELECT name, action, may('joor_monitor', statement, '') FROM relation
-WHERE (may('joor_monitor', statement, '') = 'yes') <> (action IN ('select', 'lock'))
-	AND NOT (action = 'lock' AND current_setting('server_version_num')::int < 160000) ORDER BY 1, 2;
+WHERE (may('joor_monitor', statement, '') = 'yes') <> (action = 'select') ORDER BY 1, 2;
 -- (of these two, joor.doctor and joor.report are the way to read them)
 REVOKE SELECT ON ALL TABLES IN SCHEMA joor FROM joor_monitor;
 -- the feed's owner owns its view, and cannot make it another's, nor another

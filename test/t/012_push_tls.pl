@@ -80,7 +80,7 @@ foreach my $name (sort keys %other)
 	foreach my $mode (qw(error report))
 	{
 		my $test = "$name, $mode";
-		my $calls = $simulator->summary->{calls};
+		my $calls = $simulator->summary(operation => 'bulk')->{calls};
 		my $err = push_says(", on_failure => '$mode'");
 		my $request = last_request();
 		my $says = $stops ? 'the address cannot be trusted: ' : 'JOOR was not reached: ';
@@ -96,7 +96,7 @@ foreach my $name (sort keys %other)
 			unlike($err, qr/ERROR/, "$test: no error");
 		}
 		is_deeply([ @$request{qw(outcome credits http_status)} ], [ 'failed', 0, undef ], "$test: request");
-		is($simulator->summary->{calls}, $calls, "$test: no call");
+		is($simulator->summary(operation => 'bulk')->{calls}, $calls, "$test: no call");
 		is($node->safe_psql('postgres', 'SELECT state FROM joor.status'), $stops ? 'stopped' : 'active',
 			"$test: state");
 		like(push_says(), qr/ERROR:  55000: account "joor" is stopped/, "$test: and stays so") if $stops;
