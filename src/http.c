@@ -225,8 +225,7 @@ classify(const JoorHttpTransfer *transfer, int status)
 
 	/* To libcurl a connection that ends within the header is no error. */
 	if (transfer->handle.finished && code == CURLE_OK)
-		return status >= 200 && transfer->header.complete ? JOOR_HTTP_ANSWERED
-														  : JOOR_HTTP_BROKEN;
+		return status >= 200 ? JOOR_HTTP_ANSWERED : JOOR_HTTP_BROKEN;
 	if (transfer->too_large)
 		return JOOR_HTTP_TOO_LARGE;
 	if (!may_have_sent(transfer))
@@ -279,7 +278,11 @@ fill_answer(JoorHttpAnswer *answer, const JoorHttpTransfer *transfer)
 	const JoorHttpHeader *header = &transfer->header;
 	long				  status = 0;
 
-	if (handle->easy != NULL)
+	/*
+	 * An answer whose header broke off is none: some versions of libcurl keep
+	 * its status to themselves if the connection was used before.
+	 */
+	if (handle->easy != NULL && header->complete)
 		curl_easy_getinfo(handle->easy, CURLINFO_RESPONSE_CODE, &status);
 	answer->result = classify(transfer, (int) status);
 	answer->status = (int) status;

@@ -143,13 +143,10 @@ sub cut_faults
 	return (
 		(map {
 			my $how = $_;
-			map { _fault("$how $_", 'lost', { cut => $_, how => $how }) } qw(before_body in_body before_answer)
+			map { _fault("$how $_", 'lost', { cut => $_, how => $how }) } qw(before_body in_body before_answer in_headers)
 		} qw(reset close half_close)),
 		_fault('reset, but applied', 'lost', { cut => 'before_answer', applied => $t }),
-		(map {
-			my $how = $_;
-			map { _fault("$how $_", 'unread', { cut => $_, how => $how }) } qw(in_headers in_answer)
-		} qw(reset close half_close)),
+		(map { _fault("$_ in_answer", 'unread', { cut => 'in_answer', how => $_ }) } qw(reset close half_close)),
 		(map { _fault("$_ after_answer", 'fine', { cut => 'after_answer', how => $_ }) } qw(reset close half_close)),
 
 		_fault('no answer in time', 'lost', { delay => 2, applied => JSON::PP::false }, @brief),

@@ -90,11 +90,10 @@ my @cases = (
 		my $how = $_;
 		map {
 			[ "$how $_", { cut => $_, how => $how }, 'unknown', '08006', undef, qr/sent, but no answer came: / ]
-		  } qw(before_body in_body before_answer)
+		  } qw(before_body in_body before_answer in_headers)
 	} qw(reset close)),
 	[ 'cut, but applied', { cut => 'before_answer', applied => JSON::PP::true }, 'unknown', '08006', undef,
 		qr/no answer came/ ],
-	[ 'cut in headers', { cut => 'in_headers' }, 'unknown', '', 200, qr/the answer broke off/ ],
 	(map {
 		[ "$_ in answer", { cut => 'in_answer', how => $_ }, 'unknown', '', 200,
 			qr/accepted, but the answer broke off/ ]
