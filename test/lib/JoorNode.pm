@@ -21,7 +21,8 @@ sub new
 {
 	my ($class, $name, %option) = @_;
 	my $self = $class->SUPER::new($name);
-	$self->init(%{ $option{init} // {} });
+	# whatever the locale of whoever tests
+	$self->init(extra => [ '--encoding=UTF8', '--no-locale' ], %{ $option{init} // {} });
 	$self->append_conf('postgresql.conf', install_settings());
 	my $preload = $option{preload};
 	$preload = 'joor_inventory' if $preload and $preload eq '1';
