@@ -41,6 +41,7 @@
 #include "utils/syscache.h"
 
 #include "account.h"
+#include "secret.h"
 
 /* What to do where a token file is wrong. */
 #define TOKEN_FILE_HINT                                                      \
@@ -140,7 +141,7 @@ static char *
 read_token_file(const char *path, struct stat *st)
 {
 	int		fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
-	char   *token = palloc(TOKEN_FILE_MAX + 1);
+	char   *token = joor_secret_alloc(TOKEN_FILE_MAX + 1);
 	ssize_t length;
 
 	if (fd < 0 || fstat(fd, st) < 0)
@@ -168,18 +169,21 @@ read_token_file(const char *path, struct stat *st)
 static char *
 make_authorization(const char *token, bool bearer)
 {
-	int	  length = strlen(token);
-	int	  size = pg_b64_enc_len(length);
-	char *encoded;
+	const char *scheme = bearer ? "Bearer " : "OAuth2 ";
+	int			prefix = strlen(scheme);
+	int			length = strlen(token);
+	int			size = bearer ? length : pg_b64_enc_len(length);
+	char	   *value = joor_secret_alloc(prefix + size + 1);
 
+	memcpy(value, scheme, prefix);
 	if (bearer)
-		return psprintf("Bearer %s", token);
-	encoded = palloc(size + 1);
-	size = joor_b64_encode(token, length, encoded, size);
+		memcpy(value + prefix, token, length);
+	else
+		size = joor_b64_encode(token, length, value + prefix, size);
 	if (size < 0)
 		elog(ERROR, "could not encode a token");
-	encoded[size] = '\0';
-	return psprintf("OAuth2 %s", encoded);
+	value[prefix + size] = '\0';
+	return value;
 }
 
 /* The user's mapping, else PUBLIC's; NULL: none.  To be released. */

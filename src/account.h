@@ -9,7 +9,9 @@
  *
  * Life: joor_account_open() reads and checks the server's options;
  * joor_account_authorize() adds the secret, for those who are about to send.
- * Both allocate in the current memory context.
+ * Both allocate in the current memory context, which is to end with what is
+ * sent: then the authorization, and a token read from a file, are wiped.
+ * A token that is an option stays in PostgreSQL's caches and buffers anyway.
  *
  * Floor 3: knows no queue.
  *

@@ -141,6 +141,15 @@ unlock_account(JoorDrain *drain)
 	drain->locked = false;
 }
 
+/* What is of a request ends with it, the account's token first of all. */
+static void
+end_request(JoorDrain *drain)
+{
+	MemoryContextReset(drain->request);
+	drain->account = NULL;
+	drain->feed_batch = NULL;
+}
+
 /* Writes the state down, and since when a later resume counts. */
 static void
 save_state(JoorDrain *drain)
@@ -363,8 +372,6 @@ begin_request(JoorDrain *drain)
 	JoorTables		tables;
 	bool			send;
 
-	MemoryContextReset(drain->request);
-	drain->feed_batch = NULL;
 	old = MemoryContextSwitchTo(drain->request);
 	joor_tables_begin(&tables);
 	MemoryContextSwitchTo(drain->request);
@@ -388,6 +395,8 @@ begin_request(JoorDrain *drain)
 	else
 		unlock_account(drain);
 	MemoryContextSwitchTo(old);
+	if (!send)
+		end_request(drain);
 }
 
 /*
@@ -417,6 +426,7 @@ finish_request(JoorDrain *drain)
 	joor_tables_commit(&tables);
 	unlock_account(drain);
 	MemoryContextSwitchTo(old);
+	end_request(drain);
 }
 
 /*
@@ -465,6 +475,7 @@ note_error(JoorDrain *drain, MemoryContext context)
 	if (drain->transfer != NULL)
 		(void) joor_http_end(drain->transfer);
 	drain->transfer = NULL;
+	end_request(drain);
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		drain->due = DT_NOBEGIN;
 	else

@@ -36,7 +36,7 @@ struct JoorDrain
 {
 	Oid				  serverid;
 	MemoryContext	  context; /* as long as the drain */
-	MemoryContext	  request; /* of one request; reset before the next */
+	MemoryContext	  request; /* of one request; reset at its end */
 	TimestampTz		  due;
 	JoorQueueScan	  scan;
 	JoorAccount		 *account;

@@ -30,6 +30,7 @@
 #include "storage/fd.h"
 
 #include "http.h"
+#include "http_memory.h"
 #include "http_multi.h"
 #include "http_socket.h"
 
@@ -105,7 +106,7 @@ joor_http_multi_open(void)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot send HTTP requests in single-user mode")));
 	if (!initialized)
-		joor_http_require(curl_global_init(CURL_GLOBAL_DEFAULT));
+		joor_http_require(joor_http_global_init());
 	initialized = true;
 	m = curl_multi_init();
 	if (m == NULL)

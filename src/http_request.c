@@ -55,14 +55,16 @@ static const struct
 static void
 add_header(JoorHttpHandle *handle, const char *name, const char *value)
 {
+	Size			   size = strlen(name) + strlen(value) + sizeof(": ");
 	struct curl_slist *longer;
 	char			  *line;
 
 	if (strpbrk(value, "\r\n") != NULL)
 		elog(ERROR, "value of HTTP header %s has a line end", name);
-	line = value[0] != '\0' ? psprintf("%s: %s", name, value)
-							: psprintf("%s:", name);
+	line = palloc(size);
+	snprintf(line, size, "%s:%s%s", name, value[0] != '\0' ? " " : "", value);
 	longer = curl_slist_append(handle->headers, line);
+	explicit_bzero(line, size); /* it may hold a token */
 	pfree(line);
 	if (longer == NULL)
 		joor_http_require(CURLE_OUT_OF_MEMORY);

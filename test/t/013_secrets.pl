@@ -1,7 +1,7 @@
 # A token is seen by JOOR, and by nobody else.
 #
-# Proves: after a run full of errors, with all statements logged and debug5
-# messages, neither the token nor its Base64 is in the server's log, in any
+# Proves: after a run full of errors, with all statements, their plans
+# (auto_explain) and debug5 messages logged, neither the token nor its Base64 is in the server's log, in any
 # table or view of ours, in the statistics, in pg_stat_activity or in what
 # psql shows; a token file must be a plain file that nobody else can read, and
 # a changed one counts from the next request on.
@@ -26,7 +26,7 @@ my $said = '';
 
 # The account is made while statements are not logged; from then on all is.
 my $node = JoorNode->new('secrets', conf => <<'CONF');
-shared_preload_libraries = 'pg_stat_statements'
+shared_preload_libraries = 'pg_stat_statements, auto_explain'
 pg_stat_statements.track = all
 track_activity_query_size = 16384
 log_statement = none
@@ -71,7 +71,9 @@ subtest 'set_token with ddl logged' => sub {
 	$node->safe_psql('postgres', 'SELECT pg_stat_statements_reset()');
 	$node->append_conf('postgresql.conf',
 		"log_statement = all\nlog_min_messages = debug5\nlog_min_error_statement = debug5\nlog_error_verbosity = verbose\n"
-		  . "debug_print_parse = off\nlog_min_duration_statement = 0\n");
+		  . "debug_print_parse = off\nlog_min_duration_statement = 0\n"
+		  . "auto_explain.log_min_duration = 0\nauto_explain.log_nested_statements = on\n"
+		  . "auto_explain.log_verbose = on\nauto_explain.log_analyze = on\n");
 	$node->reload;
 	$node->wait_until(q{SELECT current_setting('log_min_messages') = 'debug5'}, 'everything is logged');
 	(undef, $err) = run_sql("SELECT joor.set_token('joor', token) FROM vault;");
@@ -136,6 +138,8 @@ subtest 'nothing of it is anywhere' => sub {
 	$seen{'the log'} = PostgreSQL::Test::Utils::slurp_file($node->logfile);
 	isnt($seen{'joor.request'}, '', 'there are requests');
 	like($seen{pg_stat_statements}, qr/joor\.push/, 'there are statistics');
+	like($seen{'the log'}, qr/plan:\s+Query Text: SELECT joor\.set_token/, 'plans are logged');
+	like($seen{'the log'}, qr/plan:\s+Query Text: \S+ [^;]*\$1/, 'and those of nested statements');
 	like($seen{'the log'}, qr/DEBUG:.*(?:AUTHORIZATION|could not send to account)/s, 'the log is verbose');
 
 	# The one statement that had to name it is from before all was logged.
