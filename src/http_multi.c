@@ -46,6 +46,9 @@ static CURLM *multi = NULL;
 /* Handles that were started and neither finished nor closed. */
 static dlist_head running = DLIST_STATIC_INIT(running);
 
+/* libcurl has failed as a whole, which nobody has been told yet. */
+static bool given_up = false;
+
 /* When libcurl wants to be called, by joor_http_clock(); -1: never. */
 static int64 timer_due = -1;
 
@@ -118,18 +121,6 @@ joor_http_multi_open(void)
 	multi = m;
 	for (i = 0; i < IDLE_CONNECTIONS; i++)
 		ReserveExternalFD();
-}
-
-/* Lets libcurl work on a socket, or on what its timer has brought. */
-static void
-drive(curl_socket_t fd, int events)
-{
-	sigset_t saved;
-	int		 still_running;
-
-	enter_libcurl(&saved);
-	(void) curl_multi_socket_action(multi, fd, events, &still_running);
-	leave_libcurl(&saved);
 }
 
 /*
@@ -219,10 +210,11 @@ expire_lookups(void)
 static bool
 collect_finished(void)
 {
-	bool	 found = false;
+	bool	 found = given_up;
 	CURLMsg *message;
 	int		 left;
 
+	given_up = false;
 	while (multi != NULL &&
 		   (message = curl_multi_info_read(multi, &left)) != NULL)
 	{
@@ -242,6 +234,56 @@ collect_finished(void)
 		found = true;
 	}
 	return found;
+}
+
+/*
+ * Ends all transfers and the multi handle; the next use opens another.  Where
+ * libcurl finds no memory for its tables of sockets it leaves them in pieces:
+ * 7.88 divides by zero at the next call that works on them.
+ */
+static void
+give_up(CURLcode code)
+{
+	sigset_t		   saved;
+	dlist_mutable_iter iter;
+	int				   i;
+
+	(void) collect_finished();
+	enter_libcurl(&saved);
+	dlist_foreach_modify(iter, &running)
+	{
+		JoorHttpHandle *handle =
+			dlist_container(JoorHttpHandle, node, iter.cur);
+
+		curl_multi_remove_handle(multi, handle->easy);
+		finish(handle, code);
+	}
+	curl_multi_cleanup(multi);
+	leave_libcurl(&saved);
+	multi = NULL;
+	timer_due = -1;
+	joor_http_forget_sockets();
+	for (i = 0; i < IDLE_CONNECTIONS; i++)
+		ReleaseExternalFD();
+	given_up = true;
+}
+
+/* Lets libcurl work on a socket, or on what its timer has brought. */
+static void
+drive(curl_socket_t fd, int events)
+{
+	sigset_t  saved;
+	CURLMcode code;
+	int		  still_running;
+
+	if (multi == NULL)
+		return;
+	enter_libcurl(&saved);
+	code = curl_multi_socket_action(multi, fd, events, &still_running);
+	leave_libcurl(&saved);
+	if (code != CURLM_OK)
+		give_up(code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY
+											: CURLE_FAILED_INIT);
 }
 
 /*

@@ -106,6 +106,13 @@ joor_http_socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg,
 	return 0;
 }
 
+void
+joor_http_forget_sockets(void)
+{
+	nsockets = 0;
+	wait_set_stale = true;
+}
+
 /* A set that could not be completed stays stale and is freed here. */
 static void
 refresh_wait_set(void)

@@ -22,6 +22,9 @@
 extern int joor_http_socket_changed(CURL *easy, curl_socket_t fd, int what,
 									void *arg, void *socket_arg);
 
+/* Once libcurl waits for none, since its multi handle is gone. */
+extern void joor_http_forget_sockets(void);
+
 /*
  * Waits for the latch or a socket, timeout_ms milliseconds or (-1) for ever;
  * exits if the postmaster dies.  The number of events, 0 after the time-out.

@@ -4,10 +4,17 @@
 #       A PostgreSQL, a simulator and three accounts: two with a feed, items
 #       that are enqueued and items that are pushed, and one whose feed is
 #       sent by overwrites.
+#       Other arguments are JoorNode's.
 #   $campaign->round($number)   kills once; what is wrong afterwards, a list
 #   $campaign->finish           what the log has that is not ours, a list
 #   $campaign->totals           hash: rounds, kills by kind, what was in
 #                               flight, lost, stale, crashes
+#   $campaign->node             its JoorNode
+# For rounds of another kind of trouble:
+#   $campaign->start_session    load; {name, handle, output}, a file
+#   $campaign->come_back        restarts a postmaster that is gone
+#   $campaign->settle           pushes, waits for the queue and compares; what
+#                               is wrong, a list
 #
 # What a round does depends on the seed and its number only, so that a
 # campaign can be resumed at any round.
@@ -24,6 +31,7 @@ use strict;
 use warnings;
 
 use Cwd ();
+use File::Temp ();
 use IPC::Run;
 use JoorNode;
 use JoorSimulator;
@@ -36,9 +44,10 @@ use constant WORKER => q{backend_type = 'joor_inventory worker'};
 
 sub new
 {
-	my ($class, $name, $seed) = @_;
-	my $self = bless { joor => JoorSimulator->new, seed => $seed, last => {}, total => { lost => 0, stale => 0 } }, $class;
-	my $node = $self->{node} = JoorNode->new($name, preload => 1, conf => "restart_after_crash = on\nfsync = off\n");
+	my ($class, $name, $seed, %option) = @_;
+	my $self = bless { joor => JoorSimulator->new, seed => $seed, dir => File::Temp->newdir(TMPDIR => 1), last => {}, total => { lost => 0, stale => 0 } }, $class;
+	my $node = $self->{node} = JoorNode->new($name, preload => 1, %option,
+		conf => "restart_after_crash = on\nfsync = off\nlog_line_prefix = '%m [%p] %e '\n" . ($option{conf} // ''));
 
 	foreach my $account (qw(one two whole))
 	{
@@ -80,14 +89,14 @@ sub _load
 	return ($name, $sql{$name} x 1000);
 }
 
-sub _start_session
+sub start_session
 {
 	my ($self) = @_;
 	my ($name, $sql) = _load();
-	my $file = $self->{node}->basedir . '/load_' . ++$self->{sessions};
+	my $file = "$self->{dir}/load_" . ++$self->{sessions};
 
 	# Updates of two sessions over the same rows may wait for each other in a circle.
-	append_to_file("$file.sql", "SET deadlock_timeout = '50ms';\n$sql");
+	append_to_file("$file.sql", "\\set VERBOSITY sqlstate\nSET deadlock_timeout = '50ms';\n$sql");
 	return {
 		name => $name,
 		output => "$file.out",
@@ -127,23 +136,19 @@ sub _alive
 
 # A postmaster that was killed leaves its lock files, and its children end by
 # themselves.  Where nobody reaps it, its number seems to be that of a process.
-sub _come_back
+sub come_back
 {
-	my ($self, $kind) = @_;
+	my ($self) = @_;
 	my $node = $self->{node};
 	my $deadline = time + 60;
 
-	if ($kind eq 'postmaster')
+	while ($self->_alive)
 	{
-		while ($self->_alive)
-		{
-			die 'children of the postmaster live on' if time > $deadline;
-			sleep(0.02);
-		}
-		unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock';
-		$node->start;
+		die 'children of the postmaster live on' if time > $deadline;
+		sleep(0.02);
 	}
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock';
+	$node->start;
 	return;
 }
 
@@ -193,27 +198,48 @@ sub _lost
 	return @lost;
 }
 
+# Old rows of the log go in time, so each is counted when it is new.
+sub _count_unknown
+{
+	my ($self) = @_;
+	my ($unknown, $last) = split /\|/, $self->{node}->safe_psql('postgres', sprintf(
+		q{SELECT count(*) FILTER (WHERE outcome = 'unknown' AND id > %1$d), coalesce(max(id), %1$d) FROM joor.request}, $self->{last_request} // 0));
+
+	$self->{total}{'in flight request'} += $unknown;
+	$self->{last_request} = $last;
+	return;
+}
+
 sub round
 {
 	my ($self, $number) = @_;
 	my ($node, $total) = @$self{qw(node total)};
-	my @wrong;
 
 	srand($self->{seed} * 100_003 + $number);
 	my $kind = _pick(qw(worker worker backend backend postmaster));
-	my @sessions = map { $self->_start_session } 1 .. 4;
+	my @sessions = map { $self->start_session } 1 .. 4;
 	sleep(rand 0.4);
 	$self->_kill($kind);
 	$total->{rounds}++;
 	$total->{"killed $kind"}++;
-	$total->{'in flight request'} += () = grep { !defined $_->{status} } @{ $self->{joor}->calls(operation => 'bulk') };
 	foreach (@sessions)
 	{
 		eval { $_->{handle}->finish };
 		$total->{"in flight $_->{name}"}++ if slurp_file($_->{output}) =~ /server closed|connection to server was lost|FATAL/;
 	}
-	$self->_come_back($kind);
+	$self->come_back if $kind eq 'postmaster';
+	return $self->settle;
+}
 
+# What is wrong when the trouble is over.  A request whose end nobody saw
+# counts as one that was in flight.
+sub settle
+{
+	my ($self) = @_;
+	my $node = $self->{node};
+	my @wrong;
+
+	$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
 	foreach my $account (qw(one two))
 	{
 		my $outcomes = $node->safe_psql('postgres',
@@ -223,6 +249,7 @@ sub round
 	$node->poll_query_until('postgres', q{SELECT NOT EXISTS (SELECT FROM joor.feed WHERE queued > 0)
 		AND bool_and(queued = 0 AND sending = 0) FROM joor.status}) or push @wrong, 'the queue does not go out';
 	push @wrong, 'a request is left open' if $node->safe_psql('postgres', q{SELECT count(*) FROM joor.request WHERE outcome = 'sending'}) > 0;
+	$self->_count_unknown;
 	return (@wrong, $self->_lost, $self->_stale);
 }
 
@@ -239,5 +266,6 @@ sub finish
 }
 
 sub totals { return %{ $_[0]{total} } }
+sub node { return $_[0]{node} }
 
 1;
