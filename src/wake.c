@@ -400,13 +400,6 @@ vacate_slot(int code, Datum arg)
 	set_latch_of(launcher);
 }
 
-void
-joor_wake_expect(Oid database)
-{
-	if (shared != NULL)
-		(void) announce(database, false);
-}
-
 bool
 joor_wake_enter(void)
 {
@@ -541,8 +534,6 @@ joor_wake_forget(Oid database)
 {
 	WakeSlot *slot;
 
-	if (shared == NULL)
-		return;
 	SpinLockAcquire(&shared->mutex);
 	slot = find_slot(database, false);
 	if (slot != NULL && slot->pid == 0)
