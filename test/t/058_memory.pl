@@ -198,7 +198,7 @@ subtest 'a worker' => sub {
 	my $drain = q{FROM joor.drain d JOIN pg_foreign_server s ON s.oid = d.serverid WHERE s.srvname = 'plain'};
 
 	# What fails is tried again, after a pause in which it waits.
-	$plain->fault(status => 503);
+	$plain->fault(status => 503, times => 1000);
 	sql(q{SELECT joor.enqueue('SELECT ''a'' AS upc, 4 AS inventory', 'plain')});
 	$node->wait_until("SELECT state = 'failed' $drain", 'a request fails');
 	forgets($worker, $others, 'and is forgotten');
@@ -208,6 +208,7 @@ subtest 'a worker' => sub {
 	forgets($worker, $others, 'and all is forgotten');
 	is(sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'joor_inventory worker'}),
 		$worker, 'all in the same process');
+	$plain->clear_faults;
 	$slow->release;
 };
 
