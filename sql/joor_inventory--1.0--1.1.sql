@@ -48,7 +48,7 @@ COMMENT ON COLUMN joor.counter.refused IS
 COMMENT ON COLUMN joor.counter.unknown IS
 	'requests of which it is not known what became of them';
 COMMENT ON COLUMN joor.counter.failed IS
-	'requests that JOORs or the networks trouble ended';
+	'requests that JOOR''s or the network''s trouble ended';
 COMMENT ON COLUMN joor.counter.unreachable IS
 	'those of the failed that got no answer at all';
 COMMENT ON COLUMN joor.counter.throttled IS
@@ -120,7 +120,7 @@ COMMENT ON COLUMN joor.stat.refused IS
 COMMENT ON COLUMN joor.stat.unknown IS
 	'requests of which it is not known what became of them';
 COMMENT ON COLUMN joor.stat.failed IS
-	'requests that JOORs or the networks trouble ended';
+	'requests that JOOR''s or the network''s trouble ended';
 COMMENT ON COLUMN joor.stat.unreachable IS
 	'those of the failed that got no answer at all';
 COMMENT ON COLUMN joor.stat.throttled IS

@@ -37,6 +37,7 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -277,6 +278,9 @@ joor_account_check_owner(const JoorAccount *account)
  * The account's order.
  */
 
+/* Accounts whose place this process holds outside of transactions. */
+static List *session_locked = NIL;
+
 static LOCKTAG
 account_locktag(Oid serverid)
 {
@@ -313,10 +317,15 @@ joor_account_unlock(const JoorAccount *account)
 bool
 joor_account_lock_session(Oid serverid)
 {
-	LOCKTAG tag = account_locktag(serverid);
+	LOCKTAG		  tag = account_locktag(serverid);
+	MemoryContext old;
 
-	return LockAcquire(&tag, ExclusiveLock, true, true) !=
-		   LOCKACQUIRE_NOT_AVAIL;
+	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	session_locked = lappend_oid(session_locked, serverid);
+	MemoryContextSwitchTo(old);
+	return true;
 }
 
 void
@@ -325,4 +334,32 @@ joor_account_unlock_session(Oid serverid)
 	LOCKTAG tag = account_locktag(serverid);
 
 	LockRelease(&tag, ExclusiveLock, true);
+	session_locked = list_delete_oid(session_locked, serverid);
+}
+
+void
+joor_account_guard_sessions(void)
+{
+	ListCell *cell;
+
+	foreach (cell, session_locked)
+	{
+		LOCKTAG tag = account_locktag(lfirst_oid(cell));
+
+		(void) LockAcquire(&tag, ExclusiveLock, false, true);
+	}
+}
+
+void
+joor_account_restore_sessions(void)
+{
+	ListCell *cell;
+
+	foreach (cell, session_locked)
+	{
+		LOCKTAG tag = account_locktag(lfirst_oid(cell));
+
+		(void) LockAcquire(&tag, ExclusiveLock, true, true);
+		LockRelease(&tag, ExclusiveLock, false);
+	}
 }

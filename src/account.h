@@ -113,4 +113,12 @@ extern void joor_account_unlock(const JoorAccount *account);
 extern bool joor_account_lock_session(Oid serverid);
 extern void joor_account_unlock_session(Oid serverid);
 
+/*
+ * Around code of others that may give up all session locks: guard lets the
+ * (sub)transaction hold all that lock_session has taken as well, restore takes
+ * them again for the session, whatever it still has of them gone.
+ */
+extern void joor_account_guard_sessions(void);
+extern void joor_account_restore_sessions(void);
+
 #endif /* JOOR_ACCOUNT_H */

@@ -48,8 +48,6 @@ joor_changes_number(Oid serverid)
 {
 	JoorArgs args = {0};
 
-	if (!joor_changes_unnumbered(serverid, PG_UINT64_MAX))
-		return;
 	joor_args_oid(&args, serverid);
 	joor_args_int(&args, NUMBERED_MAX);
 	joor_tables_execute(

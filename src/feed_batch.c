@@ -424,19 +424,18 @@ catch_failure(JoorFeedSource *source, MemoryContext context,
  */
 
 static void
-guard_locks(const JoorAccount *account)
+guard_locks(void)
 {
-	joor_account_lock(account);
+	joor_account_guard_sessions();
 	joor_wake_lock_claim(false);
 }
 
 static void
-restore_locks(const JoorAccount *account)
+restore_locks(void)
 {
 	LockReleaseSession(USER_LOCKMETHOD);
-	(void) joor_account_lock_session(account->serverid);
+	joor_account_restore_sessions();
 	joor_wake_lock_claim(true);
-	joor_account_unlock(account);
 }
 
 JoorFeedResult
@@ -449,7 +448,7 @@ joor_feed_batch_read(JoorFeedSource *source, const JoorAccount *account,
 
 	MemSet(batch, 0, sizeof(*batch));
 	batch->source = source;
-	guard_locks(account);
+	guard_locks();
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -467,7 +466,7 @@ joor_feed_batch_read(JoorFeedSource *source, const JoorAccount *account,
 		result = JOOR_FEED_NOTHING;
 	}
 	PG_END_TRY();
-	restore_locks(account);
+	restore_locks();
 	return result;
 }
 

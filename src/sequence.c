@@ -3,10 +3,10 @@
  * sequence.c
  *	  The next number of a sequence, unseen by the session.
  *
- * A commit that writes into the queue needs a number there.  nextval() would
- * make our sequence the one that lastval() speaks of: an application that
- * inserts a row and asks for lastval(), as many drivers do, would be told our
- * number, or that it may not read it.  So the one row of the sequence is
+ * What is enqueued, perhaps by a trigger, needs a number.  nextval() would make
+ * our sequence the one that lastval() speaks of: an application that inserts
+ * a row and asks for lastval(), as many drivers do, would be told our number,
+ * or that it may not read it.  So the one row of the sequence is
  * advanced in place, under the lock on its page, as nextval() does it, and
  * logged in advance by a generic WAL record once in a while.
  *

@@ -55,8 +55,8 @@ extern void joor_tables_reset_planner(void);
 
 /*
  * A short transaction of a background process, with the tables open, and with
- * what pg_stat_activity shows of it.  DROP EXTENSION waits for its end.  The memory context is the caller's
- * again after the commit.
+ * what pg_stat_activity shows of it.  DROP EXTENSION waits for its end.  The
+ * memory context is the caller's again after the commit.
  */
 extern void joor_tables_begin(JoorTables *tables);
 extern void joor_tables_commit(JoorTables *tables);

@@ -165,25 +165,29 @@ object_locktag(Oid class, Oid object)
 	return tag;
 }
 
+/* false: it is taken, or there is no such object. */
+static bool
+lock_object(Oid class, Oid object, LOCKMODE mode, bool session, bool wait)
+{
+	LOCKTAG tag = object_locktag(class, object);
+
+	return OidIsValid(object) &&
+		   LockAcquire(&tag, mode, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 static bool
 lock_claim(bool session, bool wait)
 {
-	Oid		extension = get_extension_oid("joor_inventory", true);
-	LOCKTAG tag = object_locktag(ExtensionRelationId, extension);
-
-	return OidIsValid(extension) && LockAcquire(&tag, ExclusiveLock, session,
-												!wait) != LOCKACQUIRE_NOT_AVAIL;
+	return lock_object(ExtensionRelationId,
+					   get_extension_oid("joor_inventory", true), ExclusiveLock,
+					   session, wait);
 }
 
-/* false: it is taken, or not there. */
 static bool
 lock_door(LOCKMODE mode, bool session, bool wait)
 {
-	Oid		schema = get_namespace_oid("joor", true);
-	LOCKTAG tag = object_locktag(NamespaceRelationId, schema);
-
-	return OidIsValid(schema) &&
-		   LockAcquire(&tag, mode, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
+	return lock_object(NamespaceRelationId, get_namespace_oid("joor", true),
+					   mode, session, wait);
 }
 
 static void

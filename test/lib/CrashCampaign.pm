@@ -257,7 +257,7 @@ sub finish
 {
 	my ($self) = @_;
 	my @wrong = map { "rule of JOOR's: $_->{rule}" } grep { $_->{rule} ne 'broken' } @{ $self->{joor}->violations };
-	my @crashes = grep { /PANIC|TRAP|signal (?:11|6|7)\b|XX000|XX001/ } split /^/m, slurp_file($self->{node}->logfile);
+	my @crashes = grep { /PANIC|TRAP|you don't own a lock|signal (?:11|6|7)\b|XX000|XX001/ } split /^/m, slurp_file($self->{node}->logfile);
 
 	$self->{total}{crashes} = @crashes;
 	push @wrong, "rejected: $_" foreach grep { $_ > 0 } $self->{node}->safe_psql('postgres', 'SELECT count(*) FROM joor.rejection');

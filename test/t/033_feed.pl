@@ -306,6 +306,18 @@ $holder->query_safe('COMMIT');
 $holder->quit;
 $node->wait_until(q{SELECT NOT EXISTS (SELECT FROM joor.queue WHERE feed = 'stock')}, 'unlocked, it is sent without being asked for');
 
+# While another account's request is under way, reading a feed leaves that
+# account's place to the worker
+$joor->fault(account => 'other', operation => 'bulk', hold => 1);
+sql(q{SELECT joor.enqueue('SELECT ''held'' AS upc, 1 AS inventory', 'other')});
+ok($joor->wait_for(held => 1, account => 'other'), 'a request of another account is under way');
+sql('UPDATE bin SET pieces = 13 WHERE sku = 26');
+is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'meanwhile a feed is read and sent');
+is(sql(q{SELECT count(*) FROM pg_locks l JOIN pg_foreign_server s ON l.objid = s.oid JOIN joor.status t ON t.worker_pid = l.pid AND t.account = 'joor'
+	WHERE s.srvname = 'other' AND l.classid = 'pg_foreign_server'::regclass AND l.objsubid = 1 AND l.granted}), 1, 'the worker still has the place of the other account');
+$joor->release;
+is(sql("SELECT joor.wait('other', '60 s')"), 't', 'which is answered');
+
 # A feed whose table somebody has locked, and one whose owner lost his right
 sql("SELECT joor.pause('joor'); UPDATE loose SET divisor = 3 WHERE id = 3");
 my $other = $node->background_psql('postgres');
@@ -333,5 +345,6 @@ is_deeply([ grep { $_->{rule} !~ /^(?:token|too_large)$/ } @{ $joor->violations 
   or diag(explain($joor->violations));
 my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
 unlike($log, qr/PANIC|TRAP|was terminated by signal/, 'no crash');
+unlike($log, qr/you don't own a lock/, 'no lock was lost');
 $node->stop;
 done_testing();
