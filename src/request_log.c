@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "account.h"
 #include "arming.h"
 #include "counter.h"
 #include "item_report.h"
@@ -389,6 +390,32 @@ joor_request_abandon(int64 id)
 
 	joor_args_int(&args, id);
 	abandon(ABANDON " AND id = $1 RETURNING id", &args);
+}
+
+void
+joor_request_abandon_gone(void)
+{
+	JoorArgs	   args = {0};
+	SPITupleTable *table;
+	uint64		   count;
+	uint64		   i;
+
+	joor_tables_execute("SELECT DISTINCT serverid FROM joor.request"
+						" WHERE outcome = 'sending'",
+						&args, SPI_OK_SELECT);
+	table = SPI_tuptable;
+	count = SPI_processed;
+	for (i = 0; i < count; i++)
+	{
+		bool isnull;
+		Oid	 serverid = DatumGetObjectId(
+			 SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
+
+		if (!joor_account_lock_session(serverid))
+			continue;
+		abandon_older(serverid);
+		joor_account_unlock_session(serverid);
+	}
 }
 
 /* What a fresh rejection is found by: position and quantity, NULL: none. */

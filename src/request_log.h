@@ -137,6 +137,13 @@ extern void joor_request_finish(const JoorRequestFinish *finish);
 extern void joor_request_abandon(int64 id);
 
 /*
+ * The same for all requests of accounts for which nobody sends now: after a
+ * crash, or a promotion.  For a worker that has just begun, and holds no
+ * account's place.  Tables are open.
+ */
+extern void joor_request_abandon_gone(void);
+
+/*
  * Records items in joor.rejection.  `items` is a JSON list of objects:
  * position (text), status (pass: closes an open rejection; fail: opens or
  * renews one), source (validation, joor), reason, row, fields (object).

@@ -180,6 +180,17 @@ find_work(bool blocked)
 	return joor_enabled && has_due_drain();
 }
 
+/* After a crash: requests whose senders are gone. */
+static void
+abandon_gone(void)
+{
+	JoorTables tables;
+
+	joor_tables_begin(&tables);
+	joor_request_abandon_gone();
+	joor_tables_commit(&tables);
+}
+
 /* Whether a drain is to be stepped at once. */
 static bool
 has_drain_due_now(void)
@@ -456,6 +467,7 @@ joor_worker_main(Datum main_arg)
 	drain_context = AllocSetContextCreate(
 		TopMemoryContext, "joor_inventory drains", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(drain_context);
+	abandon_gone();
 	if (!find_work(true))
 		idle_since = GetCurrentTimestamp() - INT64CONST(1000) * LINGER;
 	for (;;)

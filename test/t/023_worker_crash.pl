@@ -71,6 +71,16 @@ disturb('immediate shutdown', 'i', sub { $node->stop('immediate'); $node->start 
 disturb('end of the launcher', 'l', sub {
 	sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'joor_inventory launcher'});
 	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $worker"); });
+
+# A push that is killed is not repeated; its request does not stay under way.
+$joor->fault(account => 'joor', operation => 'bulk', hold => 1);
+my $push = $node->background_psql('postgres', on_error_stop => 0);
+$push->query_until(qr/pushing/, "\\echo pushing\nSELECT joor.push('SELECT ''p''::text AS upc, 1 AS inventory');\n");
+ok($joor->wait_for(held => 1), 'a push is in flight');
+kill 9, sql(q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT joor.push%'});
+$node->wait_until(q{SELECT outcome = 'unknown' FROM joor.request ORDER BY id DESC LIMIT 1}, 'kill -9 of a push: its outcome is unknown');
+$joor->release;
+eval { $push->quit };
 is(sql(q{SELECT count(*) FROM joor.request WHERE outcome = 'sending'}), 0, 'no request is left as being sent');
 cmp_ok(sql(q{SELECT count(*) FROM joor.request WHERE outcome = 'unknown'}), '>=', 4, 'those of unknown outcome say so');
 
