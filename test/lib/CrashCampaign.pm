@@ -239,7 +239,7 @@ sub settle
 	my $node = $self->{node};
 	my @wrong;
 
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+	$node->wait_until_up;
 	foreach my $account (qw(one two))
 	{
 		my $outcomes = $node->safe_psql('postgres',

@@ -8,6 +8,7 @@
 #   $node->rows($sql)                    rows of any query as hashes
 #   $node->try_sql($sql)                 (exit code, stdout, stderr)
 #   $node->wait_until($sql, $message)    polls until a query says t
+#   $node->wait_until_up                 polls until connections are taken
 # The rest is PostgreSQL::Test::Cluster's.
 package JoorNode;
 use strict;
@@ -16,6 +17,7 @@ use parent 'PostgreSQL::Test::Cluster';
 use PostgreSQL::Test::Utils;
 use JSON::PP;
 use Test::More;
+use Time::HiRes qw(sleep time);
 
 sub new
 {
@@ -88,6 +90,20 @@ sub wait_until
 {
 	my ($self, $sql, $message, $db) = @_;
 	ok($self->poll_query_until($db // 'postgres', $sql), $message);
+	return;
+}
+
+# Without a query: psql that is refused ends before it has read any.
+sub wait_until_up
+{
+	my ($self) = @_;
+	my $deadline = time + $PostgreSQL::Test::Utils::timeout_default;
+
+	until (run_log([ 'pg_isready', '-q', '-h', $self->host, '-p', $self->port ]))
+	{
+		die 'the server does not come back' if time > $deadline;
+		sleep(0.05);
+	}
 	return;
 }
 

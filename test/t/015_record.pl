@@ -268,7 +268,7 @@ subtest 'killed' => sub {
 	my $pid = one(q{pid FROM pg_stat_activity WHERE application_name = 'pusher'});
 	ok(kill('KILL', $pid), 'kill -9');
 	end_sql($session);
-	$node->poll_query_until('postgres', 'SELECT true');
+	$node->wait_until_up;
 	$joor->release;
 	is(last_request()->{outcome}, 'sending', 'nobody was left to record it');
 	is($node->push_query(q{SELECT 'k' AS upc, 2 AS inventory})->[0]{outcome}, 'delivered',

@@ -65,7 +65,7 @@ disturb('pg_cancel_backend', 'c', sub { sql("SELECT pg_cancel_backend(pid) FROM 
 my $calls = grep { 1 } @{ $joor->calls(operation => 'bulk') };
 is($calls, 1, 'a cancel does not repeat the request');
 disturb('pg_terminate_backend', 't', sub { sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $worker") });
-disturb('kill -9 of the worker', 'k', sub { kill 9, worker_pid(); $node->poll_query_until('postgres', 'SELECT true'); });
+disturb('kill -9 of the worker', 'k', sub { kill 9, worker_pid(); $node->wait_until_up; });
 disturb('restart', 'r', sub { $node->restart });
 disturb('immediate shutdown', 'i', sub { $node->stop('immediate'); $node->start });
 disturb('end of the launcher', 'l', sub {
@@ -122,7 +122,7 @@ foreach my $round (1 .. $rounds)
 		if ($code != 0)
 		{
 			# Whether it was committed is not known: say it again.
-			$node->poll_query_until('postgres', 'SELECT true');
+			$node->wait_until_up;
 			$value++;
 			sql("SELECT joor.enqueue('SELECT ''u'' || g AS upc, $value AS inventory FROM generate_series($from, $to) g')");
 		}
@@ -135,7 +135,7 @@ foreach my $round (1 .. $rounds)
 	elsif ($kind == 2 && $pid) { kill 15, $pid }
 	elsif ($kind == 3 && $pid) { kill 2, $pid }
 	elsif ($kind == 4) { $node->restart }
-	$node->poll_query_until('postgres', 'SELECT true');
+	$node->wait_until_up;
 }
 $joor->clear_faults;
 drained("campaign of $rounds rounds");

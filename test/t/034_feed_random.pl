@@ -303,7 +303,7 @@ sub kill_worker
 {
 	my ($code, $pid) = $node->try_sql("SELECT pid FROM pg_stat_activity WHERE $worker");
 	kill 9, $pid if $pid;
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+	$node->wait_until_up;
 	return;
 }
 
