@@ -4,6 +4,16 @@
 \echo Use "ALTER EXTENSION joor_inventory UPDATE TO '1.1'" to load this file. \quit
 
 --
+-- What may have reached JOOR
+--
+
+-- Of 1.0 nobody knows which positions a request without an answer carried.
+UPDATE joor.published_item SET request_id = 0
+WHERE published_at IS NULL AND request_id IS NULL;
+COMMENT ON COLUMN joor.published_item.request_id IS
+	'the request that carried it, or, while JOOR has acknowledged nothing, that may have; 0: one of before a restore or an update; null: none did, or restored';
+
+--
 -- Counters
 --
 

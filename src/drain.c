@@ -286,7 +286,7 @@ start_request(JoorDrain *drain)
 							 permit.not_before);
 	}
 	else if (drain->feed_batch != NULL)
-		joor_drain_record_invalid(drain, drain->feed_batch->invalid);
+		joor_drain_record_rejections(drain, drain->feed_batch->invalid);
 	return permit.id != 0;
 }
 
@@ -420,8 +420,8 @@ finish_request(JoorDrain *drain)
 	finish.waited = drain->waited;
 	joor_tables_begin(&tables);
 	MemoryContextSwitchTo(drain->request);
-	joor_drain_conclude(drain, delivery);
 	joor_request_finish(&finish);
+	joor_drain_conclude(drain, delivery);
 	save_state(drain);
 	joor_tables_commit(&tables);
 	unlock_account(drain);

@@ -85,8 +85,8 @@ extern bool joor_drain_read_rest(JoorDrain *drain);
 /* The feed that is tried again first, of those that fail; NULL: none does. */
 extern const JoorFeedSource *joor_drain_failing_feed(const JoorDrain *drain);
 
-/* Records items that broke a rule, a list as joor_rejection_record() takes. */
-extern void joor_drain_record_invalid(JoorDrain *drain, const char *items);
+/* Records a list as joor_rejection_record() takes; NULL: nothing. */
+extern void joor_drain_record_rejections(JoorDrain *drain, const char *items);
 
 /* Entries of the batch that break the account's rules become rejections. */
 extern void joor_drain_reject_invalid(JoorDrain *drain);

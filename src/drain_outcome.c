@@ -19,10 +19,29 @@
 
 #include "arming.h"
 #include "drain_internal.h"
+#include "item_report.h"
 
 /* Pauses, in milliseconds. */
 #define PAUSE_FAILED 1000		/* the first one after a failure ... */
 #define PAUSE_FAILED_MAX 300000 /* ... doubled each time, up to this one */
+
+/*
+ * What JOOR has none of, and what the feed has no more, is rejected for good:
+ * nobody has to do anything about it.
+ */
+static void
+close_rejections(JoorDrain *drain, const bool *rejected)
+{
+	const JoorFeedBatch *batch = drain->feed_batch;
+	JoorItemReport		 report;
+	int					 i;
+
+	joor_item_report_init(&report);
+	for (i = 0; i < batch->count; i++)
+		if (rejected[i] && batch->gone[i] && batch->untaken[i])
+			joor_item_report_pass(&report, &batch->items[i]);
+	joor_drain_record_rejections(drain, joor_item_report_finish(&report));
+}
 
 /* The entries of the request are done: delivered, or rejected for good. */
 static void
@@ -43,6 +62,8 @@ delete_batch(JoorDrain *drain, const JoorDelivery *delivery)
 		rejected[i] = delivery->status[i] == JOOR_STATUS_FAIL;
 	joor_feed_batch_accept(drain->feed_batch, drain->serverid,
 						   delivery->acknowledged ? rejected : NULL);
+	if (delivery->acknowledged)
+		close_rejections(drain, rejected);
 }
 
 /* JOOR took the body. */

@@ -27,7 +27,7 @@
 #define AGAIN_MAX 20
 
 void
-joor_drain_record_invalid(JoorDrain *drain, const char *items)
+joor_drain_record_rejections(JoorDrain *drain, const char *items)
 {
 	if (items != NULL)
 		joor_rejection_record(drain->serverid, drain->account->server, 0,
@@ -65,7 +65,7 @@ joor_drain_reject_invalid(JoorDrain *drain)
 						  1);
 	}
 	batch->count = kept;
-	joor_drain_record_invalid(drain, joor_item_report_finish(&report));
+	joor_drain_record_rejections(drain, joor_item_report_finish(&report));
 }
 
 /* Reads enqueued items that no hunt holds. */
@@ -124,7 +124,7 @@ read_feed(JoorDrain *drain, JoorFeedSource *source, int limit,
 				take_feed_batch(drain, &feed_batch);
 				return true;
 			case JOOR_FEED_AGAIN:
-				joor_drain_record_invalid(drain, feed_batch.invalid);
+				joor_drain_record_rejections(drain, feed_batch.invalid);
 				break;
 			case JOOR_FEED_NOTHING:
 				if (source->failures > 0)

@@ -513,7 +513,7 @@ joor_feed_batch_accept(JoorFeedBatch *batch, Oid serverid, const bool *rejected)
 
 	for (i = 0; i < batch->count; i++)
 		if (rejected != NULL && batch->gone[i] &&
-			(!rejected[i] || batch->never[i]))
+			(!rejected[i] || batch->untaken[i]))
 			hashes[count++] = batch->hashes[i];
 	joor_published_detach(serverid, hashes, count);
 	joor_queue_supersede(serverid, batch->hashes, batch->count,

@@ -63,9 +63,9 @@ typedef struct JoorFeedBatch
 	JoorChanges		changes;
 	JoorItem	   *items; /* checked, each with its key */
 	int64		   *hashes;
-	int			   *keys;  /* numbers of the items' keys, ascending */
-	bool		   *gone;  /* the item is the 0 of a position that is gone */
-	bool		   *never; /* likewise, and JOOR never acknowledged any other */
+	int			   *keys;	 /* numbers of the items' keys, ascending */
+	bool		   *gone;	 /* the item is the 0 of a position that is gone */
+	bool		   *untaken; /* likewise, and JOOR has none of it */
 	int				count;
 	int				done;		/* keys that are done with these items */
 	bool			unfinished; /* the last item is not the last of its key */
@@ -112,8 +112,8 @@ extern int joor_feed_batch_fit(JoorFeedBatch *batch, int count);
  * JOOR took the items, but for those whose `rejected` is true (NULL: nobody
  * knows, since its answer could not be read): their keys are
  * done, positions that are gone are given up, and what was queued for the
- * same positions before is superseded.  A position that JOOR never took, and
- * whose 0 it rejects, is given up, too: there is nothing of it.
+ * same positions before is superseded.  A position of which JOOR has none, and
+ * whose 0 it rejects, is given up, too.
  */
 extern void joor_feed_batch_accept(JoorFeedBatch *batch, Oid serverid,
 								   const bool *rejected);

@@ -288,7 +288,7 @@ take_picked(Evaluation *evaluation, JoorItemQuery *query, int count)
 	batch->hashes = palloc(sizeof(int64) * (count + 1));
 	batch->keys = palloc(sizeof(int) * (count + 1));
 	batch->gone = palloc(sizeof(bool) * (count + 1));
-	batch->never = palloc0(sizeof(bool) * (count + 1));
+	batch->untaken = palloc0(sizeof(bool) * (count + 1));
 	for (i = 0; i < count; i++)
 	{
 		Candidate *candidate = &evaluation->candidates[i];
@@ -298,7 +298,7 @@ take_picked(Evaluation *evaluation, JoorItemQuery *query, int count)
 		batch->gone[i] = candidate->gone;
 		if (!candidate->gone)
 			continue;
-		batch->never[i] = !evaluation->published[candidate->row].acknowledged;
+		batch->untaken[i] = evaluation->published[candidate->row].untaken;
 		joor_gone_item(&batch->items[i], &evaluation->published[candidate->row],
 					   evaluation->question->rules);
 	}

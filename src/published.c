@@ -178,8 +178,8 @@ unstage(Staged *staged)
  */
 
 void
-joor_published_intend(Oid serverid, const char *server, const char *feed,
-					  const JoorItem *items, int count)
+joor_published_intend(Oid serverid, const char *server, int64 request_id,
+					  const char *feed, const JoorItem *items, int count)
 {
 	Ordered *ordered =
 		palloc_extended(sizeof(Ordered) * (count + 1), MCXT_ALLOC_HUGE);
@@ -195,21 +195,43 @@ joor_published_intend(Oid serverid, const char *server, const char *feed,
 	stage(&staged, ordered, count);
 	joor_args_oid(&args, serverid);
 	joor_args_text(&args, server);
+	joor_args_int(&args, request_id);
 	joor_args_text(&args, feed);
 	/* a conflict writes to the row in any case, so the common case is none */
 	joor_tables_execute(
-		"INSERT INTO joor.published_item AS p (serverid, server, feed, key,"
-		"  hash, " JOOR_POSITION_COLUMNS(
+		"INSERT INTO joor.published_item AS p (serverid, server, request_id,"
+		"  feed, key, hash, " JOOR_POSITION_COLUMNS(
 			"") ")"
-				" SELECT $1, $2, $3, i.key, i.hash, " JOOR_POSITION_COLUMNS(
+				" SELECT $1, $2, $3, $4, i.key, i.hash, " JOOR_POSITION_COLUMNS(
 					"i.") " FROM items i WHERE NOT EXISTS (SELECT FROM joor.published_item r"
-						  "  WHERE r.serverid = $1 AND r.hash = i.hash AND r.feed = $3"
-						  "   AND r.key = i.key)"
+						  "  WHERE r.serverid = $1 AND r.hash = i.hash AND r.feed = $4"
+						  "   AND r.key = i.key AND (r.published_at IS NOT NULL"
+						  "    OR r.request_id IS NOT NULL))"
 						  " ON CONFLICT (serverid, hash)"
-						  " DO UPDATE SET feed = EXCLUDED.feed, key = EXCLUDED.key",
+						  " DO UPDATE SET feed = EXCLUDED.feed, key = EXCLUDED.key,"
+						  "  request_id = CASE WHEN p.published_at IS NULL"
+						  "   THEN COALESCE(p.request_id, EXCLUDED.request_id)"
+						  "   ELSE p.request_id END",
 		&args, SPI_OK_INSERT);
 	unstage(&staged);
 	pfree(ordered);
+}
+
+void
+joor_published_refuse(Oid serverid, int64 request_id, const int64 *hashes,
+					  int count)
+{
+	JoorArgs args = {0};
+
+	if (count == 0)
+		return;
+	joor_args_oid(&args, serverid);
+	joor_args_int(&args, request_id);
+	joor_args_ints(&args, hashes, count);
+	joor_tables_execute("UPDATE joor.published_item SET request_id = NULL"
+						" WHERE serverid = $1 AND hash = ANY ($3)"
+						"  AND request_id = $2 AND published_at IS NULL",
+						&args, SPI_OK_UPDATE);
 }
 
 void
@@ -326,16 +348,17 @@ joor_published_adopt(Oid serverid, const char *server)
 		"  RETURNING s.oid AS home, p.*)"
 		" INSERT INTO joor.published_item (serverid, server, hash, feed, key,"
 		"  " JOOR_ITEM_COLUMNS(
-			"") ", published_at)"
+			"") ", request_id, published_at)"
 				" SELECT home, server, hash, feed, key, " JOOR_ITEM_COLUMNS(
-					"") ", published_at"
+					"") ", request_id, published_at"
 						" FROM moved ORDER BY home, hash ON CONFLICT DO NOTHING",
 		&args, SPI_OK_INSERT);
 	joor_args_oid(&args, serverid);
 	joor_args_text(&args, server);
 	/* what still stands here under another name is of a server renamed */
 	joor_tables_execute("UPDATE joor.published_item"
-						" SET request_id = NULL, server = $2"
+						" SET server = $2, request_id = CASE WHEN published_at"
+						"  IS NULL AND request_id IS NOT NULL THEN 0 END"
 						" WHERE serverid = $1"
 						"  AND (request_id IS NOT NULL OR server <> $2)",
 						&args, SPI_OK_UPDATE);

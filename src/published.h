@@ -8,13 +8,19 @@
  * there before that: intended, since the position was sent, or is about to
  * be.  So a position that a feed once sent is found again by its key, even
  * when no answer ever came.  A detached row has lost its key: the feed has
- * the position no more, and JOOR has acknowledged the 0.
+ * the position no more, and JOOR has acknowledged the 0, or never took any
+ * other quantity.
  *
  * Invariants: only the holder of the account's place in the order of sends
  * writes rows of the account, and in the transaction that records a request,
  * so that no two processes write them at a time; but who drops a feed, when
  * nobody reads it any more.  Rows are written in the order of their hashes.  A position is known by its hash: of two that share
  * one, which is next to impossible, one row remains.
+ *
+ * A row without an acknowledgement is uncertain while a request of the feed
+ * may have brought its position to JOOR, such as one whose answer never came;
+ * that request's id, or 0 in a restored copy, stands in the row.  Without one
+ * it is untaken: JOOR is known to have none of it.
  *
  * All but next and close of a cursor are called with joor_tables_open().
  *
@@ -35,6 +41,7 @@ typedef struct JoorPublishedRow
 {
 	int64	 hash;
 	bool	 acknowledged; /* else the item has no quantity */
+	bool	 untaken;	   /* likewise, and JOOR has none of it */
 	bool	 of_feed;	   /* that was asked for; it may be detached */
 	JoorItem item; /* position and quantity, present but not yet checked; its
 					* key, NULL: of no feed, or detached */
@@ -45,11 +52,19 @@ typedef struct JoorPublishedCursor JoorPublishedCursor;
 /*
  * A feed is about to send checked items, each with its key: rows that are
  * missing are added, and all of these become rows of the feed and the key.
- * Called before the request leaves, in the transaction that writes its row.
+ * Those untaken are uncertain by this request.  Called before the request
+ * leaves, in the transaction that writes its row.
  */
 extern void joor_published_intend(Oid serverid, const char *server,
-								  const char *feed, const JoorItem *items,
-								  int count);
+								  int64 request_id, const char *feed,
+								  const JoorItem *items, int count);
+
+/*
+ * JOOR did not take these positions of a request: rows that are uncertain by
+ * it alone are untaken again.
+ */
+extern void joor_published_refuse(Oid serverid, int64 request_id,
+								  const int64 *hashes, int count);
 
 /*
  * JOOR acknowledged checked items.  Feed and key of a row stay as they are.
@@ -60,7 +75,10 @@ extern void joor_published_record(Oid serverid, const char *server,
 								  int64 request_id, bool overwrite,
 								  const JoorItem *const *items, int count);
 
-/* JOOR acknowledged the 0 of rows whose positions are gone: no key any more. */
+/*
+ * Positions are gone, and JOOR acknowledged the 0, or has none of them: no key
+ * any more.
+ */
 extern void joor_published_detach(Oid serverid, const int64 *hashes, int count);
 
 /*

@@ -25,12 +25,14 @@
 #define CURSOR_CHUNK 500
 
 /* The columns of a row, as read_row() reads them. */
-#define ROW_COLUMNS                              \
-	"p.hash, p.published_at IS NOT NULL, p.key," \
-	" p.feed IS NOT DISTINCT FROM $2, " JOOR_ITEM_COLUMNS("p.")
+#define ROW_COLUMNS                                                         \
+	"p.hash, p.published_at IS NOT NULL, p.key,"                            \
+	" p.feed IS NOT DISTINCT FROM $2,"                                      \
+	" p.published_at IS NULL AND p.request_id IS NULL, " JOOR_ITEM_COLUMNS( \
+		"p.")
 
 /* First field's column in ROW_COLUMNS, counted from 1. */
-#define FIRST_ITEM_COLUMN 5
+#define FIRST_ITEM_COLUMN 6
 
 struct JoorPublishedCursor
 {
@@ -51,6 +53,7 @@ read_row(JoorPublishedRow *row, HeapTuple tuple, TupleDesc desc)
 	row->hash = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
 	row->acknowledged = DatumGetBool(SPI_getbinval(tuple, desc, 2, &isnull));
 	row->of_feed = DatumGetBool(SPI_getbinval(tuple, desc, 4, &isnull));
+	row->untaken = DatumGetBool(SPI_getbinval(tuple, desc, 5, &isnull));
 	joor_item_row_read(&row->item, tuple, desc, FIRST_ITEM_COLUMN);
 	key = SPI_getbinval(tuple, desc, 3, &isnull);
 	row->item.key = isnull ? NULL : TextDatumGetCString(key);

@@ -61,6 +61,29 @@ get_items(StringInfo message, int *count)
 	return items;
 }
 
+static void
+put_hashes(StringInfo message, const int64 *hashes, int count)
+{
+	int i;
+
+	pq_sendint32(message, (uint32) count);
+	for (i = 0; i < count; i++)
+		pq_sendint64(message, hashes[i]);
+}
+
+static int64 *
+get_hashes(StringInfo message, int *count)
+{
+	int64 *hashes;
+	int	   i;
+
+	*count = (int) pq_getmsgint(message, 4);
+	hashes = palloc_extended(sizeof(int64) * (*count + 1), MCXT_ALLOC_HUGE);
+	for (i = 0; i < *count; i++)
+		hashes[i] = pq_getmsgint64(message);
+	return hashes;
+}
+
 void
 joor_message_put_start(StringInfo message, const JoorRequestStart *start)
 {
@@ -144,13 +167,12 @@ joor_message_put_finish(StringInfo message, const JoorRequestFinish *finish)
 	joor_message_put_text(message, finish->items);
 	joor_message_put_text(message, finish->feed);
 	joor_message_put_text(message, finish->snapshot);
-	pq_sendint32(message, finish->nhashes);
-	for (i = 0; i < finish->nhashes; i++)
-		pq_sendint64(message, finish->hashes[i]);
+	put_hashes(message, finish->hashes, finish->nhashes);
 	pq_sendbyte(message, finish->overwrite);
 	pq_sendint32(message, finish->nacknowledged);
 	for (i = 0; i < finish->nacknowledged; i++)
 		joor_item_bytes_put(message, finish->acknowledged[i]);
+	put_hashes(message, finish->untaken, finish->nuntaken);
 }
 
 void
@@ -181,17 +203,14 @@ joor_message_get_finish(StringInfo message, JoorRequestFinish *finish)
 	finish->items = joor_message_get_text(message);
 	finish->feed = joor_message_get_text(message);
 	finish->snapshot = joor_message_get_text(message);
-	finish->nhashes = (int) pq_getmsgint(message, 4);
-	finish->hashes =
-		palloc_extended(sizeof(int64) * (finish->nhashes + 1), MCXT_ALLOC_HUGE);
-	for (i = 0; i < finish->nhashes; i++)
-		finish->hashes[i] = pq_getmsgint64(message);
+	finish->hashes = get_hashes(message, &finish->nhashes);
 	finish->overwrite = pq_getmsgbyte(message) != 0;
 	items = get_items(message, &finish->nacknowledged);
 	finish->acknowledged = palloc_extended(
 		sizeof(JoorItem *) * (finish->nacknowledged + 1), MCXT_ALLOC_HUGE);
 	for (i = 0; i < finish->nacknowledged; i++)
 		finish->acknowledged[i] = &items[i];
+	finish->untaken = get_hashes(message, &finish->nuntaken);
 }
 
 void

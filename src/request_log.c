@@ -78,19 +78,28 @@ report_items(const JoorCall *call, const JoorDelivery *delivery,
 	return joor_item_report_finish(&report);
 }
 
-/* The items that JOOR did not reject, if it took the body. */
+/*
+ * The items that are JOOR's now, and those that it did not take.  Of others,
+ * as when no answer came, nothing is known.
+ */
 static void
-select_acknowledged(JoorRequestFinish *finish, const JoorCall *call,
-					const JoorDelivery *delivery)
+sort_items(JoorRequestFinish *finish, const JoorCall *call,
+		   const JoorDelivery *delivery)
 {
-	int i;
+	bool none = delivery->free_of_charge || delivery->outcome == JOOR_THROTTLED;
+	int	 i;
 
-	if (!delivery->acknowledged)
+	if (!delivery->acknowledged && !none)
 		return;
 	finish->acknowledged = palloc_extended(
 		sizeof(JoorItem *) * (call->nitems + 1), MCXT_ALLOC_HUGE);
+	finish->untaken =
+		palloc_extended(sizeof(int64) * (call->nitems + 1), MCXT_ALLOC_HUGE);
 	for (i = 0; i < call->nitems; i++)
-		if (delivery->status[i] != JOOR_STATUS_FAIL)
+		if (none || delivery->status[i] == JOOR_STATUS_FAIL)
+			finish->untaken[finish->nuntaken++] =
+				(int64) joor_item_hash(&call->items[i]);
+		else
 			finish->acknowledged[finish->nacknowledged++] = &call->items[i];
 }
 
@@ -120,7 +129,7 @@ joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
 	finish->configuration = account->configuration;
 	finish->items = report_items(call, delivery, open_rejections);
 	finish->overwrite = call->overwrite;
-	select_acknowledged(finish, call, delivery);
+	sort_items(finish, call, delivery);
 }
 
 #define ABANDON                                            \
@@ -285,8 +294,9 @@ joor_request_start(const JoorRequestStart *start, JoorRequestPermit *permit)
 		return;
 	permit->id = insert_request(start);
 	if (start->feed != NULL)
-		joor_published_intend(start->serverid, start->server, start->feed,
-							  start->feed_items, start->nfeed_items);
+		joor_published_intend(start->serverid, start->server, permit->id,
+							  start->feed, start->feed_items,
+							  start->nfeed_items);
 	permit->open_rejections = has_open_rejections(start->serverid);
 	permit->queued = start->run_items > 0 &&
 					 (joor_queue_has(start->serverid, PG_INT64_MAX) ||
@@ -373,6 +383,8 @@ joor_request_finish(const JoorRequestFinish *finish)
 		joor_published_record(finish->serverid, finish->server, finish->id,
 							  finish->overwrite, finish->acknowledged,
 							  finish->nacknowledged);
+	joor_published_refuse(finish->serverid, finish->id, finish->untaken,
+						  finish->nuntaken);
 	if (finish->throttled)
 		set_retry_at(finish);
 	if (finish->stop_reason != NULL)

@@ -53,8 +53,7 @@ typedef struct JoorRequestStart
 	int64 run_items; /* of all of these; 0: not known */
 	TimestampTz
 		snapshot_at;	  /* what is sent was read as of then; 0: as of now */
-	const char	   *feed; /* whose items they are; NULL: of none, or the caller
-						* calls joor_published_intend() itself */
+	const char	   *feed; /* whose items they are; NULL: of none */
 	int				nfeed_items;
 	const JoorItem *feed_items;
 } JoorRequestStart;
@@ -101,6 +100,8 @@ typedef struct JoorRequestFinish
 	bool			 overwrite;
 	int				 nacknowledged; /* items that JOOR acknowledged */
 	const JoorItem **acknowledged;
+	int				 nuntaken; /* hashes of items that JOOR did not take */
+	int64			*untaken;
 } JoorRequestFinish;
 
 /*

@@ -220,6 +220,23 @@ is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'an item that JOOR does not kno
 sql('DELETE FROM bin WHERE sku = 300; DELETE FROM sku WHERE id = 300');
 is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'it goes before JOOR has ever taken it');
 is(sql(q{SELECT joor.sync('stock')}), 0, 'and is given up');
+is(sql(q{SELECT count(*), count(closed_at) FROM joor.rejection WHERE upc = 'new'}), '1|1', 'nobody has to do anything about it');
+
+# What a request without an answer may have brought there is not given up.
+$joor->account('joor', reject => ['u21', 'u50']);
+$since = last_call();
+$joor->fault(account => 'joor', operation => 'bulk', cut => 'before_answer', applied => 1);
+sql(q{INSERT INTO sku VALUES (300, 'doubt'); INSERT INTO bin (sku, pieces) VALUES (300, 3)});
+ok($joor->wait_for(ended => 1, account => 'joor', operation => 'bulk', since => $since), 'an item whose answer never came');
+$joor->account('joor', reject => ['u21', 'u50', 'doubt']);
+sql('DELETE FROM bin WHERE sku = 300; DELETE FROM sku WHERE id = 300');
+is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'it goes, and JOOR rejects the 0');
+is(stock()->{'Milano - doubt'}, 3, 'JOOR has it');
+is(sql(q{SELECT upc FROM joor.drift('stock') WHERE difference = 'gone'}), 'doubt', 'which is known to be possible');
+$joor->account('joor', reject => ['u21', 'u50']);
+is(sql(q{SELECT joor.sync('stock') > 0}), 't', 'and sends it again');
+is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'it is sent');
+is(stock()->{'Milano - doubt'}, 0, 'until JOOR has the 0');
 $joor->account('joor', reject => [], poison => []);
 sql(q{UPDATE bin SET warehouse = 'Roma' WHERE sku = 23; UPDATE bin SET pieces = 7 WHERE sku = 24});
 is(sql("SELECT joor.wait('joor', '60 s')"), 't', 'an unknown warehouse: the queue is empty in the end');
