@@ -158,6 +158,9 @@ is_running(Launch *launch)
 		return true;
 	pfree(launch->handle);
 	launch->handle = NULL;
+	if (TimestampDifferenceExceeds(launch->started_at, GetCurrentTimestamp(),
+								   LIVED_LONG))
+		launch->pause = 0;
 	return false;
 }
 
@@ -174,8 +177,6 @@ start_worker(Oid database)
 
 	if (is_running(launch))
 		return 0;
-	if (TimestampDifferenceExceeds(launch->started_at, now, LIVED_LONG))
-		launch->pause = 0;
 	rest = launch->pause -
 		   TimestampDifferenceMilliseconds(launch->started_at, now);
 	if (rest > 0)

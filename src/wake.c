@@ -404,6 +404,13 @@ vacate_slot(int code, Datum arg)
 	set_latch_of(launcher);
 }
 
+void
+joor_wake_expect(Oid database)
+{
+	if (shared != NULL)
+		(void) announce(database, false);
+}
+
 bool
 joor_wake_enter(void)
 {
@@ -538,6 +545,8 @@ joor_wake_forget(Oid database)
 {
 	WakeSlot *slot;
 
+	if (shared == NULL)
+		return;
 	SpinLockAcquire(&shared->mutex);
 	slot = find_slot(database, false);
 	if (slot != NULL && slot->pid == 0)

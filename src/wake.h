@@ -61,6 +61,12 @@ extern bool joor_wake_stop_worker(void);
 extern int joor_wake_worker_pid(void);
 
 /*
+ * Before a worker connects: until it has looked around, or forgets the
+ * database, one is wanted there, whatever ends it.
+ */
+extern void joor_wake_expect(Oid database);
+
+/*
  * The worker's side.  Enter claims the current database for this process;
  * false: another process has it.  Leave gives it up, unless work has been
  * announced in the meantime (false); the caller then looks for work a last
@@ -93,7 +99,7 @@ extern bool joor_wake_is_announced(void);
 extern void joor_wake_launcher(void);
 extern Oid	joor_wake_next_wanted(int *index, bool *left);
 
-/* The database has been dropped: nothing is wanted there. */
+/* Nothing is wanted there: no such database, or without the extension. */
 extern void joor_wake_forget(Oid database);
 
 /* Registers a worker for a database, with the launcher as its parent. */

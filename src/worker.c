@@ -454,14 +454,23 @@ fix_settings(void)
 void
 joor_worker_main(Datum main_arg)
 {
+	Oid database = DatumGetObjectId(main_arg);
+
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(main_arg),
-											  InvalidOid, 0);
+	joor_wake_expect(database);
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 	fix_settings();
 	debug_query_string = "sending what is queued for JOOR";
-	if (extension_is_gone() || !enter())
+	if (extension_is_gone())
+	{
+		joor_wake_forget(database);
+		/* it may just have been created, and who did that found it expected */
+		if (extension_is_gone())
+			proc_exit(0);
+	}
+	if (!enter())
 		proc_exit(0);
 
 	drain_context = AllocSetContextCreate(

@@ -2,9 +2,9 @@
 #
 # Proves that the worker comes back by itself after pg_cancel_backend,
 # pg_terminate_backend, kill -9, an immediate shutdown and a restart, without a
-# restart storm; and that after a random campaign of these under load JOOR has
-# the last value of every item.  The seed is printed; JOOR_SEED repeats it,
-# JOOR_ROUNDS makes it longer.
+# restart storm, and after it could not even connect; and that after a random
+# campaign of these under load JOOR has the last value of every item.  The seed
+# is printed; JOOR_SEED repeats it, JOOR_ROUNDS makes it longer.
 
 use strict;
 use warnings;
@@ -97,6 +97,28 @@ cmp_ok($starts, '<=', 10, "a worker that ends at once is not started in a storm 
 $joor->clear_faults;
 $joor->release;
 drained('after the storm');
+
+#
+# A worker that cannot connect, as on a full disk
+#
+sql('CREATE DATABASE shop');
+$node->safe_psql('shop', 'CREATE EXTENSION joor_inventory');
+$node->account($joor, 'shop', db => 'shop', options => "credits '$ample'", simulator => { credits => $ample });
+$node->safe_psql('shop', q{SELECT joor.stop_worker(), joor.enqueue('SELECT ''s''::text AS upc, 5 AS inventory', 'shop')});
+my $shop = sql(q{SELECT oid FROM pg_database WHERE datname = 'shop'});
+my $map = $node->data_dir . "/base/$shop/pg_filenode.map";
+my $count_starts = sub { return scalar(() = slurp_file($node->logfile, $log_at) =~ /starting background worker process "joor_inventory worker for database $shop"/g) };
+$node->stop;
+$log_at = -s $node->logfile;
+chmod 0, $map or die "cannot chmod $map: $!";
+$node->start;
+my $deadline = time + $PostgreSQL::Test::Utils::timeout_default;
+select(undef, undef, undef, 0.1) while $count_starts->() < 3 && time < $deadline;
+cmp_ok($count_starts->(), '>=', 3, 'a worker that ends before it has connected is started again');
+chmod 0600, $map or die "cannot chmod $map: $!";
+$node->wait_until('SELECT NOT EXISTS (SELECT FROM joor.queue)', 'and sends what is queued when it can', 'shop');
+is((map { $_->{inventory} } grep { $_->{upc} eq 's' } @{ $joor->state('shop') })[0], 5, 'it arrived');
+cmp_ok($count_starts->(), '<=', 10, 'after pauses');
 
 #
 # The campaign: a session enqueues, others end the worker or the server
