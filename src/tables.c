@@ -120,6 +120,23 @@ joor_tables_reset_planner(void)
 									 false);
 }
 
+static void
+override_setting(const char *name, const char *value)
+{
+	SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+void
+joor_tables_settings(const char *lock_timeout)
+{
+	override_setting("lock_timeout", lock_timeout);
+	override_setting("default_transaction_read_only", "off");
+	override_setting("default_transaction_isolation", "read committed");
+	/* whether to wait for standbys, too, is the database's to say */
+	if (synchronous_commit < SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
+		override_setting("synchronous_commit", "local");
+}
+
 /*
  * Meets DROP EXTENSION here, which locks the extension before anything of it,
  * and not between two tables, which it goes through in an order of its own.

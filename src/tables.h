@@ -54,6 +54,14 @@ extern void joor_tables_close(JoorTables *tables);
 extern void joor_tables_reset_planner(void);
 
 /*
+ * Settings of a background process that are not left to the database's:
+ * transactions that may write, each statement with a snapshot of its own, and
+ * a commit that is on disk when it returns, since what was written down before
+ * a request leaves must outlive a crash.
+ */
+extern void joor_tables_settings(const char *lock_timeout);
+
+/*
  * A short transaction of a background process, with the tables open, and with
  * what pg_stat_activity shows of it.  DROP EXTENSION waits for its end.  The
  * memory context is the caller's again after the commit.

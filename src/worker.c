@@ -417,21 +417,14 @@ turn_safely(void)
 					 PG_WAIT_EXTENSION);
 }
 
-/*
- * Settings that are not left to the database's, nor, if restricted, to what a
- * feed calls: they end the process at an error or after a time.
- */
+/* Settings that no function of a feed may change: they end the process. */
 static const struct
 {
 	const char *name;
 	const char *value;
-	bool		restricted;
-} worker_settings[] = {
-	{"lock_timeout", "10s", false},
-	{"default_transaction_read_only", "off", false},
-	{"default_transaction_isolation", "read committed", false},
-	{"exit_on_error", "off", true},
-	{"transaction_timeout", "0", true},
+} restricted_settings[] = {
+	{"exit_on_error", "off"},
+	{"transaction_timeout", "0"},
 };
 
 static void
@@ -439,15 +432,17 @@ fix_settings(void)
 {
 	Size i;
 
-	for (i = 0; i < lengthof(worker_settings); i++)
+	joor_tables_settings("10s");
+	for (i = 0; i < lengthof(restricted_settings); i++)
 	{
+		const char *name = restricted_settings[i].name;
+
 		/* transaction_timeout is there from 17 on */
-		if (GetConfigOption(worker_settings[i].name, true, false) == NULL)
+		if (GetConfigOption(name, true, false) == NULL)
 			continue;
-		SetConfigOption(worker_settings[i].name, worker_settings[i].value,
-						PGC_SUSET, PGC_S_OVERRIDE);
-		if (worker_settings[i].restricted)
-			joor_restrict_setting(worker_settings[i].name);
+		SetConfigOption(name, restricted_settings[i].value, PGC_SUSET,
+						PGC_S_OVERRIDE);
+		joor_restrict_setting(name);
 	}
 }
 

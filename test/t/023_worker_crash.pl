@@ -72,6 +72,22 @@ disturb('end of the launcher', 'l', sub {
 	sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'joor_inventory launcher'});
 	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $worker"); });
 
+# What is written down before a request leaves is on disk by then.
+sql("ALTER DATABASE postgres SET synchronous_commit = off; ALTER SYSTEM SET wal_writer_delay = '10s'");
+$node->restart;
+my $unknown = q{SELECT count(*) FROM joor.request WHERE outcome = 'unknown'};
+my $before = sql($unknown);
+$joor->fault(account => 'joor', operation => 'bulk', hold => 1);
+sql('SET synchronous_commit = on; ' . enqueue('s', 1));
+ok($joor->wait_for(held => 1), 'commits need not be on disk: a request is in flight');
+$node->stop('immediate');
+$joor->release;
+$node->start;
+drained('a crash without commits on disk');
+is(sql($unknown), $before + 1, 'its request was written down');
+sql('ALTER DATABASE postgres RESET synchronous_commit; ALTER SYSTEM RESET wal_writer_delay');
+$node->reload;
+
 # A push that is killed is not repeated; its request does not stay under way.
 $joor->fault(account => 'joor', operation => 'bulk', hold => 1);
 my $push = $node->background_psql('postgres', on_error_stop => 0);
