@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
@@ -50,19 +49,14 @@ set_field(JoorItem *item, JoorFieldId field, Datum datum)
 }
 
 void
-joor_item_row_read(JoorItem *item, HeapTuple tuple, TupleDesc desc, int column)
+joor_item_row_read(JoorItem *item, const Datum *values, const bool *nulls)
 {
 	int field;
 
 	memset(item, 0, sizeof(*item));
 	for (field = 0; field < JOOR_FIELD_COUNT; field++)
-	{
-		bool  isnull;
-		Datum datum = SPI_getbinval(tuple, desc, column + field, &isnull);
-
-		if (!isnull)
-			set_field(item, field, datum);
-	}
+		if (!nulls[field])
+			set_field(item, field, values[field]);
 }
 
 /* A field's value as a column has it. */

@@ -18,8 +18,6 @@
 
 #include "item.h"
 
-#include "access/htup.h"
-
 /* The columns of a position; p goes before each name: "", or "q." */
 #define JOOR_POSITION_COLUMNS(p)                              \
 	p "warehouse, " p "inventory_date, " p "style_number, " p \
@@ -31,12 +29,11 @@
 	JOOR_POSITION_COLUMNS(p) ", " p "inventory, " p "made_to_order"
 
 /*
- * Reads an item from JOOR_ITEM_COLUMNS, of which `column` is the first one,
- * counted from 1.  The item is not checked yet; its texts are allocated in
- * the current memory context.
+ * Reads an item from the values of JOOR_ITEM_COLUMNS.  The item is not checked
+ * yet; its texts are allocated in the current memory context.
  */
-extern void joor_item_row_read(JoorItem *item, HeapTuple tuple, TupleDesc desc,
-							   int column);
+extern void joor_item_row_read(JoorItem *item, const Datum *values,
+							   const bool *nulls);
 
 /*
  * Fills in the columns of an item's fields in the set `fields`, and nulls for

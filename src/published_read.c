@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -31,8 +32,17 @@
 	" p.published_at IS NULL AND p.request_id IS NULL, " JOOR_ITEM_COLUMNS( \
 		"p.")
 
-/* First field's column in ROW_COLUMNS, counted from 1. */
-#define FIRST_ITEM_COLUMN 6
+/* Their places. */
+enum
+{
+	ROW_HASH,
+	ROW_ACKNOWLEDGED,
+	ROW_KEY,
+	ROW_OF_FEED,
+	ROW_UNTAKEN,
+	ROW_ITEM, /* the first field; the others follow in their order */
+	ROW_COUNT = ROW_ITEM + JOOR_FIELD_COUNT
+};
 
 struct JoorPublishedCursor
 {
@@ -47,16 +57,17 @@ struct JoorPublishedCursor
 static void
 read_row(JoorPublishedRow *row, HeapTuple tuple, TupleDesc desc)
 {
-	bool  isnull;
-	Datum key;
+	Datum values[ROW_COUNT];
+	bool  nulls[ROW_COUNT];
 
-	row->hash = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-	row->acknowledged = DatumGetBool(SPI_getbinval(tuple, desc, 2, &isnull));
-	row->of_feed = DatumGetBool(SPI_getbinval(tuple, desc, 4, &isnull));
-	row->untaken = DatumGetBool(SPI_getbinval(tuple, desc, 5, &isnull));
-	joor_item_row_read(&row->item, tuple, desc, FIRST_ITEM_COLUMN);
-	key = SPI_getbinval(tuple, desc, 3, &isnull);
-	row->item.key = isnull ? NULL : TextDatumGetCString(key);
+	heap_deform_tuple(tuple, desc, values, nulls);
+	row->hash = DatumGetInt64(values[ROW_HASH]);
+	row->acknowledged = DatumGetBool(values[ROW_ACKNOWLEDGED]);
+	row->of_feed = DatumGetBool(values[ROW_OF_FEED]);
+	row->untaken = DatumGetBool(values[ROW_UNTAKEN]);
+	joor_item_row_read(&row->item, values + ROW_ITEM, nulls + ROW_ITEM);
+	row->item.key =
+		nulls[ROW_KEY] ? NULL : TextDatumGetCString(values[ROW_KEY]);
 }
 
 /* Takes all rows of a result into a memory context, and frees the result. */

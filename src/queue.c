@@ -21,6 +21,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -38,8 +39,15 @@
 /* The columns of an entry, as take_entry() reads them. */
 #define ENTRY_COLUMNS "q.id, q.hash, q.dec_pending, " JOOR_ITEM_COLUMNS("q.")
 
-/* First field's column in ENTRY_COLUMNS, counted from 1. */
-#define FIRST_ITEM_COLUMN 4
+/* Their places. */
+enum
+{
+	ENTRY_ID,
+	ENTRY_HASH,
+	ENTRY_DEC_PENDING,
+	ENTRY_ITEM, /* the first field; the others follow in their order */
+	ENTRY_COUNT = ENTRY_ITEM + JOOR_FIELD_COUNT
+};
 
 /*
  * From the newest entry down, here and in joor_queue_has(): what has been
@@ -158,20 +166,20 @@ walk(Oid serverid, int max_items, HTAB *seen, JoorQueueScan *scan,
 static void
 take_entry(JoorQueueBatch *batch, HeapTuple tuple, TupleDesc desc)
 {
-	JoorItem *item = &batch->items[batch->count];
-	bool	  isnull;
-	bool	  dec_pending;
+	Datum values[ENTRY_COUNT];
+	bool  nulls[ENTRY_COUNT];
+	bool  dec_pending;
 
-	dec_pending = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
+	heap_deform_tuple(tuple, desc, values, nulls);
+	dec_pending = DatumGetBool(values[ENTRY_DEC_PENDING]);
 	if (batch->count == 0)
 		batch->dec_pending = dec_pending;
 	if (dec_pending != batch->dec_pending)
 		return; /* for another request */
-	batch->ids[batch->count] =
-		DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-	batch->hashes[batch->count] =
-		DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
-	joor_item_row_read(item, tuple, desc, FIRST_ITEM_COLUMN);
+	batch->ids[batch->count] = DatumGetInt64(values[ENTRY_ID]);
+	batch->hashes[batch->count] = DatumGetInt64(values[ENTRY_HASH]);
+	joor_item_row_read(&batch->items[batch->count], values + ENTRY_ITEM,
+					   nulls + ENTRY_ITEM);
 	batch->count++;
 }
 
