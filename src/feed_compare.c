@@ -3,6 +3,10 @@
  * feed_compare.c
  *	  What differs between a feed and what JOOR acknowledged last.
  *
+ * What was published is loaded into a map, and each item of the feed looked up
+ * in it; what no item was looked for is gone.  Where the map has more than one
+ * part, items of the later parts wait in a file for theirs.
+ *
  * Floor 5.
  *
  * IDENTIFICATION
@@ -13,72 +17,271 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/tuplesort.h"
+#include "utils/resowner.h"
+#include "utils/tuplestore.h"
 
 #include "feed_compare.h"
 #include "item_bytes.h"
+#include "published_map.h"
+
+/* Memory of a file of items before it is one, in kB. */
+#define WAITING_MEMORY 1024
+
+/* Positions that are gone, whose rows are read at a time. */
+#define GONE_CHUNK 1000
 
 typedef struct Compare
 {
-	JoorComparison		   *comparison;
-	MemoryContext			context; /* as long as the comparison */
-	MemoryContext			row;	 /* of the current rows; reset for each */
-	Tuplesortstate		   *sort;	 /* hash, item as bytes */
-	TupleTableSlot		   *slot;	 /* that is read */
-	TupleTableSlot		   *put;	 /* that is written */
-	StringInfoData			bytes;	 /* scratch */
-	JoorPublishedCursor	   *cursor;
-	const JoorPublishedRow *published; /* the next one; NULL: no more */
-	bool					has_item;  /* the slot has the next item */
-	int64					hash;	   /* of it */
-	bool					ended;	   /* there are no more items */
+	JoorComparison	  *comparison;
+	MemoryContext	   context; /* as long as the comparison */
+	MemoryContext	   scratch; /* of a callback; reset after each */
+	ResourceOwner	   owner;	/* of what callbacks open */
+	JoorPublishedParts parts;
+	JoorPublishedMap  *map;		/* of the current part */
+	Tuplestorestate	 **waiting; /* items of the other parts, by part */
+	TupleTableSlot	  *slot;	/* of an item as bytes */
+	StringInfoData	   bytes;	/* scratch */
+	int64			   gone[GONE_CHUNK];
+	int				   ngone;
 } Compare;
 
 /*
- * Reading.
+ * Comparing.
+ */
+
+/* Tells the caller, who may open what outlives the feed's query. */
+static void
+report(Compare *compare, JoorDifference difference, const JoorItem *item,
+	   const JoorPublishedRow *published)
+{
+	MemoryContext old = MemoryContextSwitchTo(compare->scratch);
+	ResourceOwner owner = CurrentResourceOwner;
+
+	CurrentResourceOwner = compare->owner;
+	compare->comparison->differs(compare->comparison->arg, difference, item,
+								 published);
+	CurrentResourceOwner = owner;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(compare->scratch);
+}
+
+static bool
+has_quantity(const JoorItem *item)
+{
+	return (item->sent & (JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY) |
+						  JOOR_FIELD_BIT(JOOR_FIELD_MADE_TO_ORDER))) != 0;
+}
+
+static bool
+is_made_to_order(const JoorItem *item)
+{
+	return (item->sent & JOOR_FIELD_BIT(JOOR_FIELD_MADE_TO_ORDER)) != 0 &&
+		   item->value[JOOR_FIELD_MADE_TO_ORDER].boolean;
+}
+
+/* Whether an item would change what was published. */
+static bool
+is_different(const JoorItem *item, const JoorPublishedEntry *entry)
+{
+	bool made_to_order = (entry->flags & JOOR_PUBLISHED_MADE_TO_ORDER) != 0;
+
+	if (is_made_to_order(item) || made_to_order)
+		return is_made_to_order(item) != made_to_order;
+	return (entry->flags & JOOR_PUBLISHED_INVENTORY) == 0 ||
+		   item->value[JOOR_FIELD_INVENTORY].integer != entry->inventory;
+}
+
+static bool
+is_zero(const JoorPublishedEntry *entry)
+{
+	return (entry->flags & JOOR_PUBLISHED_ACKNOWLEDGED) != 0 &&
+		   (entry->flags & JOOR_PUBLISHED_MADE_TO_ORDER) == 0 &&
+		   (entry->flags & JOOR_PUBLISHED_INVENTORY) != 0 &&
+		   entry->inventory == 0;
+}
+
+/* A published row that says no more than its quantity. */
+static void
+fill_row(JoorPublishedRow *row, const JoorPublishedEntry *entry)
+{
+	MemSet(row, 0, sizeof(*row));
+	row->hash = entry->hash;
+	row->acknowledged = true;
+	if ((entry->flags & JOOR_PUBLISHED_INVENTORY) != 0)
+		row->item.present |= JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY);
+	if ((entry->flags & JOOR_PUBLISHED_MADE_TO_ORDER_SAID) != 0)
+		row->item.present |= JOOR_FIELD_BIT(JOOR_FIELD_MADE_TO_ORDER);
+	row->item.value[JOOR_FIELD_INVENTORY].integer = entry->inventory;
+	row->item.value[JOOR_FIELD_MADE_TO_ORDER].boolean =
+		(entry->flags & JOOR_PUBLISHED_MADE_TO_ORDER) != 0;
+}
+
+/* A position that the feed has, of the current part. */
+static void
+compare_item(Compare *compare, const JoorItem *item, int64 hash)
+{
+	JoorPublishedEntry *entry = joor_published_map_find(compare->map, hash);
+	JoorPublishedRow	row;
+
+	if (entry != NULL)
+		entry->flags |= JOOR_PUBLISHED_SEEN;
+	if (!has_quantity(item))
+		return; /* not valid */
+	if (entry == NULL || (entry->flags & JOOR_PUBLISHED_ACKNOWLEDGED) == 0)
+		report(compare, JOOR_FEED_MISSING, item, NULL);
+	else if (is_different(item, entry))
+	{
+		fill_row(&row, entry);
+		report(compare, JOOR_FEED_DIFFERENT, item, &row);
+	}
+}
+
+/*
+ * Positions that the feed does not have.
  */
 
 static void
-begin_sort(Compare *compare)
+report_gone(Compare *compare)
 {
-	TupleDesc  desc = CreateTemplateTupleDesc(2);
-	AttrNumber column = 1;
-	Oid		   less = Int8LessOperator;
-	Oid		   collation = InvalidOid;
-	bool	   nulls_first = false;
+	MemoryContext context = AllocSetContextCreate(
+		compare->context, "joor_inventory gone rows", ALLOCSET_DEFAULT_SIZES);
+	JoorTables		  tables;
+	JoorPublishedRow *rows;
+	int				  count;
+	int				  i;
 
-	TupleDescInitEntry(desc, 1, "hash", INT8OID, -1, 0);
-	TupleDescInitEntry(desc, 2, "item", BYTEAOID, -1, 0);
-	compare->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	compare->put = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	compare->sort = tuplesort_begin_heap(desc, 1, &column, &less, &collation,
-										 &nulls_first, work_mem, NULL, false);
-	initStringInfo(&compare->bytes);
+	joor_tables_open(&tables);
+	MemoryContextSwitchTo(context);
+	rows =
+		joor_published_of_hashes(compare->parts.serverid, compare->parts.feed,
+								 compare->gone, compare->ngone, &count);
+	for (i = 0; i < count; i++)
+		if (rows[i].of_feed && rows[i].item.key != NULL)
+			report(compare, JOOR_FEED_GONE, NULL, &rows[i]);
+	compare->ngone = 0;
+	joor_tables_close(&tables);
+	MemoryContextSwitchTo(compare->context);
+	MemoryContextDelete(context);
+}
+
+/* Callback of the map. */
+static void
+take_entry(void *arg, const JoorPublishedEntry *entry)
+{
+	Compare *compare = arg;
+
+	CHECK_FOR_INTERRUPTS();
+	if ((entry->flags & JOOR_PUBLISHED_SEEN) != 0 ||
+		(entry->flags & JOOR_PUBLISHED_KEPT) == 0)
+		return;
+	compare->comparison->gone++;
+	if (is_zero(entry))
+		return;
+	compare->gone[compare->ngone++] = entry->hash;
+	if (compare->ngone == GONE_CHUNK)
+		report_gone(compare);
+}
+
+/*
+ * Parts.
+ */
+
+static void
+begin_part(Compare *compare, int part)
+{
+	JoorTables tables;
+
+	joor_tables_open(&tables);
+	MemoryContextSwitchTo(compare->context);
+	if (part == 0)
+		joor_published_parts_init(&compare->parts,
+								  compare->comparison->feed->serverid,
+								  compare->comparison->feed->name);
+	compare->map = joor_published_map_load(&compare->parts, part);
+	joor_tables_close(&tables);
+	MemoryContextSwitchTo(compare->context);
 }
 
 static void
-sort_item(Compare *compare, const JoorItem *item)
+end_part(Compare *compare)
 {
-	StringInfo		bytes = &compare->bytes;
-	TupleTableSlot *slot = compare->put;
+	joor_published_map_walk(compare->map, take_entry, compare);
+	if (compare->ngone > 0)
+		report_gone(compare);
+	joor_published_map_free(compare->map);
+}
+
+static void
+create_waiting(Compare *compare)
+{
+	TupleDesc desc = CreateTemplateTupleDesc(1);
+	int		  part;
+
+	TupleDescInitEntry(desc, 1, "item", BYTEAOID, -1, 0);
+	compare->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	initStringInfo(&compare->bytes);
+	compare->waiting = palloc(sizeof(Tuplestorestate *) * compare->parts.count);
+	for (part = 1; part < compare->parts.count; part++)
+		compare->waiting[part] =
+			tuplestore_begin_heap(false, false, WAITING_MEMORY);
+}
+
+/* Keeps an item for its part. */
+static void
+let_wait(Compare *compare, const JoorItem *item, int part)
+{
+	StringInfo bytes = &compare->bytes;
+	Datum	   value;
+	bool	   isnull = false;
 
 	resetStringInfo(bytes);
 	enlargeStringInfo(bytes, VARHDRSZ);
 	bytes->len = VARHDRSZ;
 	joor_item_bytes_put(bytes, item);
 	SET_VARSIZE(bytes->data, bytes->len);
-	ExecClearTuple(slot);
-	slot->tts_values[0] = Int64GetDatum((int64) joor_item_hash(item));
-	slot->tts_values[1] = PointerGetDatum(bytes->data);
-	slot->tts_isnull[0] = slot->tts_isnull[1] = false;
-	ExecStoreVirtualTuple(slot);
-	tuplesort_puttupleslot(compare->sort, slot);
+	value = PointerGetDatum(bytes->data);
+	tuplestore_putvalues(compare->waiting[part],
+						 compare->slot->tts_tupleDescriptor, &value, &isnull);
+}
+
+static void
+compare_waiting(Compare *compare, int part)
+{
+	Tuplestorestate *waiting = compare->waiting[part];
+
+	while (tuplestore_gettupleslot(waiting, true, false, compare->slot))
+	{
+		bool	 isnull;
+		Datum	 bytes = slot_getattr(compare->slot, 1, &isnull);
+		JoorItem item;
+
+		CHECK_FOR_INTERRUPTS();
+		(void) joor_item_bytes_take(VARDATA_ANY(DatumGetPointer(bytes)), &item);
+		compare_item(compare, &item, (int64) joor_item_hash(&item));
+	}
+	ExecClearTuple(compare->slot);
+	tuplestore_end(waiting);
+}
+
+/*
+ * Reading the feed.
+ */
+
+static void
+take_position(Compare *compare, const JoorItem *item)
+{
+	int64 hash = (int64) joor_item_hash(item);
+	int	  part = joor_published_part(&compare->parts, hash);
+
+	if (part == 0)
+		compare_item(compare, item, hash);
+	else
+		let_wait(compare, item, part);
 }
 
 /*
@@ -96,7 +299,7 @@ take_invalid(void *arg, JoorItem *item, const JoorViolation *violation)
 		return;
 	item->sent &= JOOR_POSITION_FIELDS;
 	item->present = item->sent;
-	sort_item(compare, item);
+	take_position(compare, item);
 }
 
 /* Callback of the item list: a valid row. */
@@ -105,8 +308,8 @@ take_item(void *arg, JoorItem *item)
 {
 	Compare *compare = arg;
 
-	sort_item(compare, item);
 	compare->comparison->items++;
+	take_position(compare, item);
 }
 
 static void
@@ -125,175 +328,39 @@ read_feed(Compare *compare)
 	joor_item_list_close(joor_item_list_read(
 		joor_feed_query(feed, JOOR_FEED_ALL, NULL, 0), &reader));
 	joor_feed_leave(&state);
-	tuplesort_performsort(compare->sort);
-}
-
-/*
- * Merging.
- */
-
-/* The feed's next item, in the row context; false: there is none. */
-static bool
-next_item(Compare *compare, JoorItem *item)
-{
-	bool  isnull;
-	Datum bytes;
-
-	if (!compare->has_item && !compare->ended)
-	{
-		compare->has_item = tuplesort_gettupleslot(compare->sort, true, false,
-												   compare->slot, NULL);
-		compare->ended = !compare->has_item;
-	}
-	if (compare->ended)
-		return false;
-	compare->hash = DatumGetInt64(slot_getattr(compare->slot, 1, &isnull));
-	bytes = slot_getattr(compare->slot, 2, &isnull);
-	(void) joor_item_bytes_take(VARDATA_ANY(DatumGetPointer(bytes)), item);
-	return true;
-}
-
-static bool
-has_quantity(const JoorItem *item)
-{
-	return (item->sent & (JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY) |
-						  JOOR_FIELD_BIT(JOOR_FIELD_MADE_TO_ORDER))) != 0;
-}
-
-static bool
-is_made_to_order(const JoorItem *item, uint32 fields)
-{
-	return (fields & JOOR_FIELD_BIT(JOOR_FIELD_MADE_TO_ORDER)) != 0 &&
-		   item->value[JOOR_FIELD_MADE_TO_ORDER].boolean;
-}
-
-/* Whether an item would change what was published. */
-static bool
-is_different(const JoorItem *item, const JoorItem *published)
-{
-	uint32 inventory = JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY);
-
-	if (is_made_to_order(item, item->sent) ||
-		is_made_to_order(published, published->present))
-		return is_made_to_order(item, item->sent) !=
-			   is_made_to_order(published, published->present);
-	return (published->present & inventory) == 0 ||
-		   item->value[JOOR_FIELD_INVENTORY].integer !=
-			   published->value[JOOR_FIELD_INVENTORY].integer;
-}
-
-static bool
-is_zero(const JoorPublishedRow *row)
-{
-	return row->acknowledged &&
-		   !is_made_to_order(&row->item, row->item.present) &&
-		   (row->item.present & JOOR_FIELD_BIT(JOOR_FIELD_INVENTORY)) != 0 &&
-		   row->item.value[JOOR_FIELD_INVENTORY].integer == 0;
-}
-
-/* A position that the feed has. */
-static void
-compare_item(Compare *compare, const JoorItem *item,
-			 const JoorPublishedRow *published)
-{
-	JoorComparison *comparison = compare->comparison;
-
-	if (!has_quantity(item))
-		return; /* not valid */
-	if (published == NULL || !published->acknowledged)
-		comparison->differs(comparison->arg, JOOR_FEED_MISSING, item, NULL);
-	else if (is_different(item, &published->item))
-		comparison->differs(comparison->arg, JOOR_FEED_DIFFERENT, item,
-							published);
-}
-
-/* A position that the feed does not have. */
-static void
-compare_published(Compare *compare, const JoorPublishedRow *published)
-{
-	JoorComparison *comparison = compare->comparison;
-
-	if (!published->of_feed || published->item.key == NULL)
-		return;
-	comparison->gone++;
-	if (!is_zero(published))
-		comparison->differs(comparison->arg, JOOR_FEED_GONE, NULL, published);
-}
-
-/* The next position of either side; false: there are no more. */
-static bool
-step(Compare *compare)
-{
-	const JoorPublishedRow *published = compare->published;
-	JoorItem				item;
-	bool					has_item = next_item(compare, &item);
-
-	if (!has_item && published == NULL)
-		return false;
-	if (has_item && (published == NULL || compare->hash <= published->hash))
-	{
-		bool both = published != NULL && compare->hash == published->hash;
-
-		compare_item(compare, &item, both ? published : NULL);
-		compare->has_item = false;
-		if (both)
-			compare->published = joor_published_next(compare->cursor);
-		return true;
-	}
-	compare_published(compare, published);
-	compare->published = joor_published_next(compare->cursor);
-	return true;
-}
-
-static void
-merge(Compare *compare)
-{
-	JoorTables tables;
-
-	joor_tables_open(&tables);
-	MemoryContextSwitchTo(compare->context);
-	compare->cursor = joor_published_open(compare->comparison->feed->serverid,
-										  compare->comparison->feed->name);
-	compare->published = joor_published_next(compare->cursor);
-	for (;;)
-	{
-		bool more;
-
-		MemoryContextSwitchTo(compare->row);
-		more = step(compare);
-		MemoryContextSwitchTo(compare->context);
-		MemoryContextReset(compare->row);
-		if (!more)
-			break;
-		CHECK_FOR_INTERRUPTS();
-	}
-	joor_published_close(compare->cursor);
-	joor_tables_close(&tables);
 }
 
 void
 joor_feed_compare(JoorComparison *comparison)
 {
 	MemoryContext old = CurrentMemoryContext;
-	Compare		  compare = {0};
+	MemoryContext context = AllocSetContextCreate(
+		old, "joor_inventory comparison", ALLOCSET_DEFAULT_SIZES);
+	Compare *compare = MemoryContextAllocZero(context, sizeof(Compare));
+	int		 part;
 
-	compare.comparison = comparison;
-	compare.context = AllocSetContextCreate(old, "joor_inventory comparison",
-											ALLOCSET_DEFAULT_SIZES);
-	compare.row = AllocSetContextCreate(
-		compare.context, "joor_inventory comparison row", ALLOCSET_SMALL_SIZES);
+	compare->comparison = comparison;
+	compare->context = context;
+	compare->scratch = AllocSetContextCreate(
+		context, "joor_inventory comparison row", ALLOCSET_SMALL_SIZES);
+	compare->owner = CurrentResourceOwner;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	MemoryContextSwitchTo(compare.context);
+	MemoryContextSwitchTo(context);
 	comparison->items = 0;
 	comparison->gone = 0;
-	begin_sort(&compare);
-	read_feed(&compare);
-	merge(&compare);
-	ExecDropSingleTupleTableSlot(compare.slot);
-	ExecDropSingleTupleTableSlot(compare.put);
-	tuplesort_end(compare.sort);
+	begin_part(compare, 0);
+	create_waiting(compare);
+	read_feed(compare);
+	end_part(compare);
+	for (part = 1; part < compare->parts.count; part++)
+	{
+		begin_part(compare, part);
+		compare_waiting(compare, part);
+		end_part(compare);
+	}
+	ExecDropSingleTupleTableSlot(compare->slot);
 	SPI_finish();
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(compare.context);
+	MemoryContextDelete(context);
 }

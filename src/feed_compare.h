@@ -9,8 +9,8 @@
  * of the feed that breaks a rule is invalid: it is no difference, nor is its
  * position gone.
  *
- * The feed is read once, as its owner; its rows and the published ones are
- * merged in the order of their hashes, in bounded memory.
+ * What was published is read first, then the feed, once and as its owner; in
+ * bounded memory.
  *
  * Floor 5.
  *
@@ -39,8 +39,8 @@ typedef struct JoorComparison
 	const JoorItemRules *rules;
 	/*
 	 * A difference.  item: the feed's, checked; NULL: it is gone.  published:
-	 * what was acknowledged, NULL: nothing.  Both live until the callback
-	 * returns.
+	 * what was acknowledged, NULL: nothing; its position and key are there if
+	 * it is gone.  Both live until the callback returns.
 	 */
 	void (*differs)(void *arg, JoorDifference difference, const JoorItem *item,
 					const JoorPublishedRow *published);

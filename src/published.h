@@ -94,6 +94,12 @@ extern JoorPublishedRow *joor_published_of_keys(Oid serverid, const char *feed,
 												char *const *keys, int nkeys,
 												int *count);
 
+/* Likewise, the rows of positions, in any order. */
+extern JoorPublishedRow *joor_published_of_hashes(Oid		   serverid,
+												  const char  *feed,
+												  const int64 *hashes,
+												  int nhashes, int *count);
+
 /*
  * The feed and the key of a position's row, palloc'd; false: it is of none, or
  * detached.

@@ -108,6 +108,22 @@ joor_published_of_keys(Oid serverid, const char *feed, char *const *keys,
 	return read_rows(CurrentMemoryContext, count);
 }
 
+JoorPublishedRow *
+joor_published_of_hashes(Oid serverid, const char *feed, const int64 *hashes,
+						 int nhashes, int *count)
+{
+	MemoryContext context = CurrentMemoryContext;
+	JoorArgs	  args = {0};
+
+	joor_args_oid(&args, serverid);
+	joor_args_text(&args, feed);
+	joor_args_ints(&args, hashes, nhashes);
+	joor_tables_execute("SELECT " ROW_COLUMNS " FROM joor.published_item p"
+						" WHERE p.serverid = $1 AND p.hash = ANY ($3)",
+						&args, SPI_OK_SELECT);
+	return read_rows(context, count);
+}
+
 bool
 joor_published_find_key(Oid serverid, int64 hash, char **feed, char **key)
 {
