@@ -158,15 +158,16 @@ is_worth_a_look(const Walk *walk)
 
 /* Takes up the keys of a row as far as there is room. */
 static void
-take_keys(Walk *walk, JoorChangeRow *row, Datum array)
+take_keys(Walk *walk, JoorChangeRow *row, Datum value)
 {
 	JoorChanges *changes = walk->changes;
+	ArrayType	*array = DatumGetArrayTypeP(value);
 	Datum		*keys;
 	int			 nkeys;
 	int			 i;
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
-					  TYPALIGN_INT, &keys, NULL, &nkeys);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &keys, NULL,
+					  &nkeys);
 	row->first_key = INT_MAX;
 	row->last_key = -1;
 	for (i = 0; i < nkeys; i++)
@@ -189,6 +190,9 @@ take_keys(Walk *walk, JoorChangeRow *row, Datum array)
 		row->first_key = Min(row->first_key, number);
 		row->last_key = Max(row->last_key, number);
 	}
+	pfree(keys);
+	if (array != (ArrayType *) DatumGetPointer(value))
+		pfree(array);
 }
 
 /* Takes up what there is room for of a row; false: it ends the walk. */
@@ -209,7 +213,7 @@ take_row(Walk *walk, HeapTuple tuple, TupleDesc desc)
 	walk->ended = isnull;
 	if (!isnull)
 		take_keys(walk, &row, keys);
-	if (row.first_key == INT_MAX)
+	if (row.first_key == INT_MAX && row.last_key == INT_MAX)
 		return true; /* no room for any of its keys */
 	if (changes->nrows == walk->allocated)
 	{
