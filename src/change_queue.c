@@ -24,6 +24,15 @@
 #define CHUNK 500
 #define ROWS_MAX 100000
 
+/*
+ * When there is no room for more keys, rows are still taken up for those that
+ * were, as long as they are frequent: keys that are looked at for each of them,
+ * and in all; and rows that keep others, which are written anew.
+ */
+#define LOOKS_PER_KEY 20
+#define LOOKS_MAX 100000
+#define PARTLY_MAX 1000
+
 /* Rows that get a number at a time. */
 #define NUMBERED_MAX 10000
 
@@ -105,6 +114,10 @@ typedef struct Walk
 	JoorKeyIndex *index;
 	MemoryContext context;	/* of the result */
 	int64		  first_id; /* of all rows; 0: there are none */
+	bool		  full;		/* there was no room for a key */
+	int			  looked;	/* keys that were looked at since */
+	int			  known;	/* of which had been taken up */
+	int			  npartly;	/* rows of which others have to wait */
 	bool		  ended;
 } Walk;
 
@@ -122,17 +135,39 @@ add_key(Walk *walk, char *key)
 	changes->keys[changes->nkeys++] = key;
 }
 
+/* Notes a key that is looked at when there is no room for others any more. */
+static void
+count_look(Walk *walk, bool known)
+{
+	walk->full = true;
+	walk->looked++;
+	walk->known += known ? 1 : 0;
+}
+
+/*
+ * Whether rows that come after are worth a look.  Keys of theirs that are taken
+ * up are done with this batch, and not sent once more by the next ones.
+ */
+static bool
+is_worth_a_look(const Walk *walk)
+{
+	return walk->looked < LOOKS_MAX && walk->npartly < PARTLY_MAX &&
+		   walk->looked <=
+			   ((double) walk->known + walk->max_keys) * LOOKS_PER_KEY;
+}
+
 /* Takes up the keys of a row as far as there is room. */
 static void
-take_keys(Walk *walk, JoorChangeRow *row, Datum array)
+take_keys(Walk *walk, JoorChangeRow *row, Datum value)
 {
 	JoorChanges *changes = walk->changes;
+	ArrayType	*array = DatumGetArrayTypeP(value);
 	Datum		*keys;
 	int			 nkeys;
 	int			 i;
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
-					  TYPALIGN_INT, &keys, NULL, &nkeys);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &keys, NULL,
+					  &nkeys);
 	row->first_key = INT_MAX;
 	row->last_key = -1;
 	for (i = 0; i < nkeys; i++)
@@ -140,25 +175,27 @@ take_keys(Walk *walk, JoorChangeRow *row, Datum array)
 		char *key = TextDatumGetCString(keys[i]);
 		int	  number = joor_key_index_find(walk->index, key);
 
-		if (number < 0 && changes->nkeys == walk->max_keys)
-		{
-			row->last_key = INT_MAX;
-			walk->ended = true;
-			return;
-		}
-		if (number < 0)
+		if (walk->full || (number < 0 && changes->nkeys == walk->max_keys))
+			count_look(walk, number >= 0);
+		if (number < 0 && walk->full)
+			number = INT_MAX;
+		else if (number < 0)
 		{
 			number = joor_key_index_add(walk->index, key, changes->nkeys);
 			add_key(walk, key);
+			key = NULL;
 		}
-		else
+		if (key != NULL)
 			pfree(key);
 		row->first_key = Min(row->first_key, number);
 		row->last_key = Max(row->last_key, number);
 	}
+	pfree(keys);
+	if (array != (ArrayType *) DatumGetPointer(value))
+		pfree(array);
 }
 
-/* Takes up a row; false: it has to wait. */
+/* Takes up what there is room for of a row; false: it ends the walk. */
 static bool
 take_row(Walk *walk, HeapTuple tuple, TupleDesc desc)
 {
@@ -176,8 +213,8 @@ take_row(Walk *walk, HeapTuple tuple, TupleDesc desc)
 	walk->ended = isnull;
 	if (!isnull)
 		take_keys(walk, &row, keys);
-	if (row.last_key == INT_MAX && row.first_key == INT_MAX)
-		return false; /* no room for any of its keys */
+	if (row.first_key == INT_MAX && row.last_key == INT_MAX)
+		return true; /* no room for any of its keys */
 	if (changes->nrows == walk->allocated)
 	{
 		walk->allocated *= 2;
@@ -185,6 +222,7 @@ take_row(Walk *walk, HeapTuple tuple, TupleDesc desc)
 			repalloc(changes->rows, sizeof(JoorChangeRow) * walk->allocated);
 	}
 	changes->rows[changes->nrows++] = row;
+	walk->npartly += row.last_key == INT_MAX ? 1 : 0;
 	return true;
 }
 
@@ -220,6 +258,7 @@ read_chunk(Walk *walk, const char *feed, int64 *last_id, int *last_part)
 		{
 			*last_id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
 			*last_part = DatumGetInt32(SPI_getbinval(tuple, desc, 2, &isnull));
+			walk->ended |= !is_worth_a_look(walk);
 		}
 	}
 	if (SPI_processed < CHUNK || walk->changes->nrows >= ROWS_MAX)

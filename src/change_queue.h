@@ -61,8 +61,9 @@ extern bool joor_changes_unnumbered(Oid serverid, uint64 before_xid);
 extern int64 joor_changes_first(const char *feed, const JoorQueueScan *scan);
 
 /*
- * Takes up at most max_keys keys, those that have waited longest first, and
- * all rows met on the way.  An entry that says everything is taken up alone.
+ * Takes up at most max_keys keys, those that have waited longest first, with
+ * all rows met on the way; and rows beyond that have these keys, too, as long
+ * as they are frequent.  An entry that says everything is taken up alone.
  * Allocated in the current memory context.
  */
 extern void joor_changes_read(const char *feed, int max_keys,

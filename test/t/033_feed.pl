@@ -11,6 +11,7 @@ use warnings;
 
 use JoorNode;
 use JoorSimulator;
+use List::Util qw(sum);
 use Test::More;
 
 my $ample = 100_000_000;
@@ -119,6 +120,15 @@ is(sql(q{SELECT count(*) FROM joor.queue WHERE keys = '{12}'}), 11, 'a key that 
 $joor->release;
 follows('a key that changes often');
 is(join(' ', map { $_->{items} } @{ $joor->calls(account => 'joor', since => $since) }), '2', 'it is sent once');
+
+# More such keys than fit a request: each is done with the request that has it.
+sql("ALTER SERVER joor OPTIONS (ADD max_items '7'); SELECT joor.pause('joor')");
+sql("UPDATE bin SET pieces = $_ WHERE sku BETWEEN 31 AND 50") foreach 71 .. 80;
+$since = last_call();
+sql("SELECT joor.resume('joor')");
+follows('more keys that change often than fit a request');
+is(sum(map { $_->{items} } @{ $joor->calls(account => 'joor', since => $since, operation => 'bulk') }), 40, 'each is sent once');
+sql('ALTER SERVER joor OPTIONS (DROP max_items)');
 
 # A request of unknown outcome: what it may have brought to JOOR is known.
 $joor->fault(account => 'joor', operation => 'bulk', cut => 'before_answer', applied => 1);
