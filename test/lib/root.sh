@@ -11,9 +11,11 @@ fi
 mkdir -p "$roots"
 chmod 755 "$roots"
 
-# What a root needs to build and test with PostgreSQL of that version.
+# What a root needs to build and test with PostgreSQL of that version.  The
+# pg_cron of 13 runs no jobs in background workers, as the tests want them.
 root_packages()
 {
+	[ "$1" -lt 15 ] || echo "postgresql-$1-cron"
 	echo "build-essential pkg-config postgresql-$1 postgresql-server-dev-$1
 		libpq-dev libcurl4-openssl-dev libxml2-dev libmicrohttpd-dev
 		libjansson-dev libipc-run-perl libxml-parser-perl openssl" | xargs

@@ -45,6 +45,16 @@ connection_socket(struct MHD_Connection *connection)
 		->connect_fd;
 }
 
+/* NULL: no TLS.  What libmicrohttpd tells is good until the next question. */
+static gnutls_session_t
+connection_tls(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *session =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	return session != NULL ? (gnutls_session_t) session->tls_session : NULL;
+}
+
 /* Waits at most a slice, and no longer than until the client is gone. */
 static bool
 client_is_there(int socket, int64_t microseconds)
@@ -292,15 +302,12 @@ void
 wire_answer(struct MHD_Connection *connection, const Fault *fault,
 			const Answer *answer)
 {
-	const union MHD_ConnectionInfo *session =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	Wire   wire = {.connection = connection,
 				   .socket = connection_socket(connection),
+				   .tls = connection_tls(connection),
 				   .fault = fault};
 	Buffer head = {0};
 
-	if (session != NULL)
-		wire.tls = (gnutls_session_t) session->tls_session;
 	make_head(&head, fault, answer);
 	wire.left = cut_at(fault, answer, head.length);
 	if (wire_send(&wire, head.data, head.length))

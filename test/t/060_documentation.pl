@@ -20,6 +20,9 @@
 #   prints otherwise   what follows is not what it prints here
 #   skip: REASON       it is not run
 #
+# Where pg_cron is not installed, what begins in the database of its jobs, shop,
+# is not run.
+#
 # JOOR's addresses become the simulator's, each token of the page is an account
 # there, and all have credits for any number of calls.
 
@@ -38,6 +41,8 @@ use constant DEADLINE => 60;
 use constant AMPLE => 1_000_000;
 
 my @pages = ('README.md', 'SECURITY.md', 'CHANGELOG.md', sort glob('doc/*.md'));
+chomp(my $sharedir = `pg_config --sharedir`);
+my $has_cron = -e "$sharedir/extension/pg_cron.control";
 my %text = map { $_ => slurp_file($_) } @pages;
 
 # The examples of a page: {line, sql, output, test}.
@@ -145,7 +150,7 @@ sub test_page
 	{
 		$joor->account($token, token => $token, any_sku => 1, credits => AMPLE);
 	}
-	if ($cron)
+	if ($cron and $has_cron)
 	{
 		$node->safe_psql('postgres', 'CREATE DATABASE shop');
 		$node->append_conf('postgresql.conf',
@@ -158,12 +163,14 @@ sub test_page
 	}
 
 	my $db;
+	my $lacks = 0;
 	foreach my $example (@examples)
 	{
 		my $test = $example->{test};
 		my $here = "$page:$example->{line}";
 
-		if (!defined $db or $test =~ /fresh/)
+		$lacks = ($cron and !$has_cron and $test =~ /fresh shop/) if $test =~ /fresh/;
+		if (!$lacks and (!defined $db or $test =~ /fresh/))
 		{
 			$db = $test =~ /fresh (\w+)/ ? $1 : 'd' . ++$databases;
 			$node->safe_psql('postgres', "CREATE DATABASE $db") unless $db eq 'shop' and $cron;
@@ -177,6 +184,7 @@ sub test_page
 	  SKIP:
 		{
 			skip("$here: $1", 1) if $test =~ /skip: (.+)/;
+			skip("$here: pg_cron is not installed", 1) if $lacks and $test !~ /on publisher/;
 			run_example($here, $example, $test =~ /on publisher/ ? ($publisher, 'postgres') : ($node, $db),
 				for_simulator($example->{sql}, $joor, $publisher));
 		}
