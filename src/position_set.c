@@ -6,7 +6,8 @@
  * The table is an array of hashes with linear probing, doubled when it is
  * three quarters full; 0 marks a free place.  A sort alone would do, but took
  * three times as long for the queries that fit the table, which are nearly
- * all.
+ * all.  A large table is in no cache: hashes are put into it some at a time,
+ * while the processor fetches the places of all of them.
  *
  * Floor 2.
  *
@@ -28,6 +29,9 @@
 /* 16 MB of hashes; doubling holds both tables for a moment. */
 #define TABLE_SIZE_MAX (2 * 1024 * 1024)
 
+/* So many are put into the table at a time. */
+#define PENDING 16
+
 /* Memory of the sort that takes over, in kB. */
 #define SORT_MEMORY 16384
 
@@ -37,6 +41,8 @@ struct JoorPositionSet
 	uint64		   *table; /* NULL once the sort has taken over */
 	uint32			size;  /* places in the table, a power of two */
 	uint32			used;
+	uint64			pending[PENDING]; /* not yet in the table */
+	int				npending;
 	Tuplesortstate *sort;	  /* NULL until then */
 	bool			repeated; /* found already */
 	uint64			repeated_hash;
@@ -107,11 +113,9 @@ switch_to_sort(JoorPositionSet *set)
 	MemoryContextSwitchTo(old);
 }
 
-void
-joor_position_set_add(JoorPositionSet *set, uint64 hash)
+static void
+put_hash(JoorPositionSet *set, uint64 hash)
 {
-	if (hash == 0)
-		hash = 1;
 	if (set->table != NULL && set->used >= set->size / 4 * 3)
 	{
 		if (set->size < TABLE_SIZE_MAX)
@@ -128,6 +132,28 @@ joor_position_set_add(JoorPositionSet *set, uint64 hash)
 		set->repeated = true;
 		set->repeated_hash = hash;
 	}
+}
+
+static void
+put_pending(JoorPositionSet *set)
+{
+	int i;
+
+	for (i = 0; i < set->npending; i++)
+		put_hash(set, set->pending[i]);
+	set->npending = 0;
+}
+
+void
+joor_position_set_add(JoorPositionSet *set, uint64 hash)
+{
+	if (hash == 0)
+		hash = 1;
+	if (set->table != NULL)
+		__builtin_prefetch(&set->table[(uint32) hash & (set->size - 1)], 1);
+	set->pending[set->npending++] = hash;
+	if (set->npending == PENDING)
+		put_pending(set);
 }
 
 /* Two equal hashes lie side by side once they are sorted. */
@@ -158,6 +184,7 @@ search_sort(JoorPositionSet *set)
 bool
 joor_position_set_repeated(JoorPositionSet *set, uint64 *hash)
 {
+	put_pending(set);
 	if (set->sort != NULL)
 		search_sort(set);
 	else if (set->table != NULL)

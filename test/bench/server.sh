@@ -14,14 +14,35 @@ stop_servers()
 	rm -rf "$scratch"
 }
 
-# Builds without assertions, whatever was built before, and starts both
-# servers; arguments: more lines for postgresql.conf.
-start_servers()
+# Builds without assertions, whatever was built before; once in a script.
+built=
+build_once()
 {
+	[ -z "$built" ] || return 0
 	bindir=$("$pg_config" --bindir)
 	make -s PG_CONFIG="$pg_config" with_llvm=no clean
 	build_and_install ""
+	built=yes
+}
 
+# Starts a simulator, and from then on speaks with that one; arguments: its
+# own.
+start_simulator()
+{
+	rm -f "$scratch/ports"
+	test/simulator/joor_simulator --port-file "$scratch/ports" "$@" >/dev/null &
+	for _ in $(seq 100); do
+		[ -s "$scratch/ports" ] && break
+		sleep 0.1
+	done
+	read -r port control <"$scratch/ports"
+	joor_url="http://127.0.0.1:$port/v2"
+}
+
+# Starts both servers; arguments: more lines for postgresql.conf.
+start_servers()
+{
+	build_once
 	scratch=$(mktemp -d)
 	trap stop_servers EXIT
 	"$bindir/initdb" -D "$scratch/data" -A trust -U brand -E UTF8 --locale=C.UTF-8 --no-sync >/dev/null
@@ -33,12 +54,7 @@ start_servers()
 		printf '%s\n' "$@"
 	} >>"$scratch/data/postgresql.conf"
 	"$bindir/pg_ctl" -D "$scratch/data" -l "$scratch/server.log" -w start >/dev/null
-	test/simulator/joor_simulator --port-file "$scratch/ports" >/dev/null &
-	for _ in $(seq 100); do
-		[ -s "$scratch/ports" ] && break
-		sleep 0.1
-	done
-	read -r port control <"$scratch/ports"
+	start_simulator
 }
 
 psql() { "$bindir/psql" -X -h "$scratch" -U brand -d postgres -v ON_ERROR_STOP=1 "$@"; }
@@ -56,18 +72,22 @@ control()
 		"$1" "http://127.0.0.1:$control$2" ${3+"$3"}
 }
 
-# An account that knows any SKU, at both ends; arguments: its warehouses at
-# JOOR as a JSON array, and the options of the server besides its url.
+# Makes an account that knows any SKU, at both ends, and activates it;
+# arguments: its warehouses at JOOR as a JSON array, the options of the server
+# besides its url, the account's other members at the simulator (default:
+# credits that do not bind), and a name for both ends (default: brand at the
+# simulator, joor here).
 create_account()
 {
-	control PUT /account/brand "{\"token\": \"bench\", \"any_sku\": true,
-		\"credits\": 100000000, \"warehouses\": $1}" >/dev/null
+	local name=${4:-joor}
+	control PUT "/account/${4:-brand}" "{\"token\": \"bench-$name\", \"any_sku\": true,
+		${3:-\"credits\": 100000000}, \"warehouses\": $1}" >/dev/null
 	psql -q -o /dev/null <<-SQL
-		CREATE EXTENSION joor_inventory;
-		CREATE SERVER joor FOREIGN DATA WRAPPER joor_inventory
-			OPTIONS (url 'http://127.0.0.1:$port/v2', $2);
-		SELECT joor.set_token('joor', 'bench');
-		SELECT * FROM joor.activate('joor');
+		SET client_min_messages = warning;
+		CREATE EXTENSION IF NOT EXISTS joor_inventory;
+		CREATE SERVER $name FOREIGN DATA WRAPPER joor_inventory OPTIONS (url '$joor_url', $2);
+		SELECT joor.set_token('$name', 'bench-$name');
+		SELECT * FROM joor.activate('$name');
 	SQL
 }
 
