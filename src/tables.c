@@ -32,6 +32,7 @@
 #include "utils/timestamp.h"
 
 #include "tables.h"
+#include "tables_plan.h"
 
 /*
  * What holds for our own statements.  They look up rows by an index, and must
@@ -272,13 +273,16 @@ joor_tables_execute(const char *sql, JoorArgs *args, int expected)
 	MemoryContext context = CurrentMemoryContext;
 	int			  result;
 
-	result = SPI_execute_with_args(sql, args->count, args->types, args->values,
-								   args->nulls, false, 0);
+	if (expected == SPI_OK_UTILITY)
+		result = SPI_execute(sql, false, 0);
+	else
+		result = SPI_execute_plan(joor_tables_plan(sql, args), args->values,
+								  args->nulls, false, 0);
 	/* SPI leaves us in a context of its own, gone with joor_tables_close() */
 	MemoryContextSwitchTo(context);
 	if (result != expected)
-		elog(ERROR, "SPI_execute_with_args returned %s for: %s",
-			 SPI_result_code_string(result), sql);
+		elog(ERROR, "SPI returned %s for: %s", SPI_result_code_string(result),
+			 sql);
 }
 
 bool
