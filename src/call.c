@@ -32,8 +32,7 @@ sleep_until(TimestampTz until)
 {
 	for (;;)
 	{
-		long wait =
-			TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+		long wait = joor_milliseconds_between(GetCurrentTimestamp(), until);
 
 		CHECK_FOR_INTERRUPTS();
 		if (wait <= 0)

@@ -36,6 +36,7 @@
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 #include "utils/tuplesort.h"
 
 #include <curl/curl.h>
@@ -147,6 +148,23 @@ joor_convert_to_utf8(const char *data, int length)
 	}
 	PG_END_TRY();
 	return utf8;
+#endif
+}
+
+/*
+ * Milliseconds from one moment to another, 0 if there are none, and no more
+ * than an int holds: before 16, the server's function lets what is longer than
+ * 24 days overflow where a long has 32 bits.
+ */
+static inline long
+joor_milliseconds_between(TimestampTz from, TimestampTz until)
+{
+#if PG_VERSION_NUM >= 160000
+	return TimestampDifferenceMilliseconds(from, until);
+#else
+	if (TimestampDifferenceExceeds(from, until, PG_INT32_MAX))
+		return PG_INT32_MAX;
+	return TimestampDifferenceMilliseconds(from, until);
 #endif
 }
 

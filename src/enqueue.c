@@ -173,8 +173,7 @@ joor_inventory_wait(PG_FUNCTION_ARGS)
 
 	while (is_queued(&awaited))
 	{
-		long rest =
-			TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+		long rest = joor_milliseconds_between(GetCurrentTimestamp(), until);
 
 		if (rest <= 0)
 			PG_RETURN_BOOL(false);

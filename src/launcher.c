@@ -177,8 +177,7 @@ start_worker(Oid database)
 
 	if (is_running(launch))
 		return 0;
-	rest = launch->pause -
-		   TimestampDifferenceMilliseconds(launch->started_at, now);
+	rest = launch->pause - joor_milliseconds_between(launch->started_at, now);
 	if (rest > 0)
 		return rest;
 	if (!joor_wake_register_worker(database, &launch->handle))

@@ -348,7 +348,7 @@ sleep_until(TimestampTz next, bool in_flight)
 	int			events = WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
 
 	if (next != DT_NOEND)
-		wait = Min(wait, TimestampDifferenceMilliseconds(now, next));
+		wait = Min(wait, joor_milliseconds_between(now, next));
 	else if (!in_flight)
 		wait = LINGER + 1;
 	if (rest >= 0)
