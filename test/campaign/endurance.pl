@@ -95,6 +95,8 @@ $_->finish foreach @loads;
 $joor->clear_faults;
 $joor->account('joor', reject => []);
 sql(q{SELECT joor.sync('stock')});
+# a sync leaves out what JOOR has just rejected
+sql('SELECT joor.retry(VARIADIC ARRAY(SELECT id FROM joor.rejection WHERE closed_at IS NULL))');
 printf $figures "queue empty in the end: %s\n", sql("SELECT joor.wait('joor', '10 min') AND joor.wait('other', '10 min')");
 report($begun);
 my %feed = map { split /\|/ } split /\n/, sql('SELECT upc, inventory FROM joor.feed_stock');
