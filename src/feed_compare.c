@@ -194,17 +194,11 @@ take_entry(void *arg, const JoorPublishedEntry *entry)
 static void
 begin_part(Compare *compare, int part)
 {
-	JoorTables tables;
-
-	joor_tables_open(&tables);
-	MemoryContextSwitchTo(compare->context);
 	if (part == 0)
 		joor_published_parts_init(&compare->parts,
 								  compare->comparison->feed->serverid,
 								  compare->comparison->feed->name);
 	compare->map = joor_published_map_load(&compare->parts, part);
-	joor_tables_close(&tables);
-	MemoryContextSwitchTo(compare->context);
 }
 
 static void

@@ -12,15 +12,17 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/portal.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "published_map.h"
-#include "tables.h"
 
 /*
  * Entries of a part: what a table of 50 MB holds.  With assertions fewer, so
@@ -31,9 +33,6 @@
 #else
 #define MOST_ENTRIES 1800000
 #endif
-
-/* Rows that are read at a time. */
-#define CHUNK 1000
 
 #define SH_PREFIX entries
 #define SH_ELEMENT_TYPE JoorPublishedEntry
@@ -53,39 +52,50 @@ struct JoorPublishedMap
 	entries_hash *entries;
 };
 
-/* The columns that are read. */
-enum
+/* The columns that are read, numbers of joor.published_item. */
+typedef struct Columns
 {
-	COLUMN_HASH,
-	COLUMN_ACKNOWLEDGED,
-	COLUMN_KEPT,
-	COLUMN_INVENTORY,
-	COLUMN_MADE_TO_ORDER,
-	COLUMNS
-};
+	AttrNumber serverid;
+	AttrNumber hash;
+	AttrNumber feed;
+	AttrNumber key;
+	AttrNumber inventory;
+	AttrNumber made_to_order;
+	AttrNumber published_at;
+} Columns;
 
-/* Rows of the table, as of the last VACUUM or ANALYZE. */
-static int64
-estimate_rows(void)
+static Relation
+open_table(void)
 {
-	JoorArgs args = {0};
-	Datum	 value;
+	return table_open(
+		get_relname_relid("published_item", get_namespace_oid("joor", false)),
+		AccessShareLock);
+}
 
-	joor_tables_execute("SELECT GREATEST(reltuples, 0)::bigint"
-						" FROM pg_catalog.pg_class"
-						" WHERE oid = 'joor.published_item'::regclass",
-						&args, SPI_OK_SELECT);
-	return joor_tables_value(1, &value) ? DatumGetInt64(value) : 0;
+static void
+find_columns(Columns *columns, Oid table)
+{
+	columns->serverid = get_attnum(table, "serverid");
+	columns->hash = get_attnum(table, "hash");
+	columns->feed = get_attnum(table, "feed");
+	columns->key = get_attnum(table, "key");
+	columns->inventory = get_attnum(table, "inventory");
+	columns->made_to_order = get_attnum(table, "made_to_order");
+	columns->published_at = get_attnum(table, "published_at");
 }
 
 void
 joor_published_parts_init(JoorPublishedParts *parts, Oid serverid,
 						  const char *feed)
 {
+	Relation table = open_table();
+
 	parts->serverid = serverid;
 	parts->feed = feed;
-	parts->rows = Min(estimate_rows(), MOST_ENTRIES);
+	/* as of the last VACUUM or ANALYZE; -1 before */
+	parts->rows = (int64) Min(Max(table->rd_rel->reltuples, 0), MOST_ENTRIES);
 	parts->count = 1;
+	table_close(table, AccessShareLock);
 }
 
 int
@@ -122,56 +132,87 @@ split(JoorPublishedMap *map, JoorPublishedParts *parts)
 	entries_destroy(all);
 }
 
+static bool
+is_null(TupleTableSlot *slot, AttrNumber column)
+{
+	return slot->tts_isnull[column - 1];
+}
+
+static Datum
+value_of(TupleTableSlot *slot, AttrNumber column)
+{
+	return slot->tts_values[column - 1];
+}
+
+static bool
+is_kept(TupleTableSlot *slot, const Columns *columns, const char *feed)
+{
+	struct varlena *name;
+
+	if (is_null(slot, columns->key) || is_null(slot, columns->feed))
+		return false;
+	name = (struct varlena *) DatumGetPointer(value_of(slot, columns->feed));
+	return VARSIZE_ANY_EXHDR(name) == strlen(feed) &&
+		   memcmp(VARDATA_ANY(name), feed, strlen(feed)) == 0;
+}
+
+/* Adds a row, all columns of which have been taken out, if it is of the part. */
 static void
-add_row(JoorPublishedMap *map, HeapTuple tuple, TupleDesc desc,
+add_row(JoorPublishedMap *map, TupleTableSlot *slot, const Columns *columns,
 		const JoorPublishedParts *parts, int part)
 {
+	int64				hash = DatumGetInt64(value_of(slot, columns->hash));
 	JoorPublishedEntry *entry;
-	Datum				values[COLUMNS];
-	bool				nulls[COLUMNS];
 	bool				found;
-	int64				hash;
 
-	heap_deform_tuple(tuple, desc, values, nulls);
-	hash = DatumGetInt64(values[COLUMN_HASH]);
 	if (joor_published_part(parts, hash) != part)
 		return;
 	entry = entries_insert(map->entries, hash, &found);
 	entry->flags = 0;
-	if (DatumGetBool(values[COLUMN_ACKNOWLEDGED]))
+	if (!is_null(slot, columns->published_at))
 		entry->flags |= JOOR_PUBLISHED_ACKNOWLEDGED;
-	if (DatumGetBool(values[COLUMN_KEPT]))
+	if (is_kept(slot, columns, parts->feed))
 		entry->flags |= JOOR_PUBLISHED_KEPT;
-	if (!nulls[COLUMN_INVENTORY])
+	if (!is_null(slot, columns->inventory))
 	{
 		entry->flags |= JOOR_PUBLISHED_INVENTORY;
-		entry->inventory = DatumGetInt64(values[COLUMN_INVENTORY]);
+		entry->inventory = DatumGetInt64(value_of(slot, columns->inventory));
 	}
-	if (!nulls[COLUMN_MADE_TO_ORDER])
+	if (!is_null(slot, columns->made_to_order))
 	{
 		entry->flags |= JOOR_PUBLISHED_MADE_TO_ORDER_SAID;
-		if (DatumGetBool(values[COLUMN_MADE_TO_ORDER]))
+		if (DatumGetBool(value_of(slot, columns->made_to_order)))
 			entry->flags |= JOOR_PUBLISHED_MADE_TO_ORDER;
 	}
 }
 
-/* All of an account is read, which the planner may do as it likes. */
-static Portal
-open_rows(const JoorPublishedParts *parts)
+/* Reads the whole table, as of now, without an executor between. */
+static void
+load(JoorPublishedMap *map, JoorPublishedParts *parts, int part)
 {
-	JoorArgs args = {0};
+	Relation		table = open_table();
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	TableScanDesc	scan;
+	Columns			columns;
 
-	joor_tables_reset_planner();
-	joor_args_oid(&args, parts->serverid);
-	joor_args_text(&args, parts->feed);
-	return SPI_cursor_open_with_args(
-		NULL,
-		"SELECT hash, published_at IS NOT NULL,"
-		" feed IS NOT DISTINCT FROM $2 AND key IS NOT NULL,"
-		" inventory, made_to_order FROM joor.published_item"
-		" WHERE serverid = $1",
-		args.count, args.types, args.values, args.nulls, false,
-		CURSOR_OPT_NO_SCROLL);
+	find_columns(&columns, RelationGetRelid(table));
+	PushActiveSnapshot(GetTransactionSnapshot());
+	scan = table_beginscan(table, GetActiveSnapshot(), 0, NULL);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		if (DatumGetObjectId(value_of(slot, columns.serverid)) !=
+			parts->serverid)
+			continue;
+		add_row(map, slot, &columns, parts, part);
+		if (part == 0 && map->entries->members > MOST_ENTRIES)
+			split(map, parts);
+	}
+	table_endscan(scan);
+	PopActiveSnapshot();
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, AccessShareLock);
 }
 
 JoorPublishedMap *
@@ -180,27 +221,12 @@ joor_published_map_load(JoorPublishedParts *parts, int part)
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "joor_inventory published map",
 		ALLOCSET_DEFAULT_SIZES);
-	MemoryContext	  old = CurrentMemoryContext;
 	JoorPublishedMap *map =
 		MemoryContextAlloc(context, sizeof(JoorPublishedMap));
-	Portal portal = open_rows(parts);
-	uint64 i;
 
 	map->context = context;
 	map->entries = create_entries(map, parts);
-	do
-	{
-		CHECK_FOR_INTERRUPTS();
-		SPI_cursor_fetch(portal, true, CHUNK);
-		for (i = 0; i < SPI_processed; i++)
-			add_row(map, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, parts,
-					part);
-		SPI_freetuptable(SPI_tuptable);
-		if (part == 0 && map->entries->members > MOST_ENTRIES)
-			split(map, parts);
-	} while (SPI_processed > 0);
-	SPI_cursor_close(portal);
-	MemoryContextSwitchTo(old);
+	load(map, parts, part);
 	return map;
 }
 

@@ -6,7 +6,8 @@
  * An account's positions are split into parts by their hashes, so that the map
  * of one part takes at most some 50 MB, however many positions there are.
  *
- * Tables are open when it is loaded; it then needs them no more.
+ * The table is read as it is, whoever the current user is: a caller lets out
+ * only what that one may see.
  *
  * Floor 4.
  *
