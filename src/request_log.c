@@ -83,8 +83,8 @@ report_items(const JoorCall *call, const JoorDelivery *delivery,
  * as when no answer came, nothing is known.
  */
 static void
-sort_items(JoorRequestFinish *finish, const JoorCall *call,
-		   const JoorDelivery *delivery)
+divide_items(JoorRequestFinish *finish, const JoorCall *call,
+			 const JoorDelivery *delivery)
 {
 	bool none = delivery->free_of_charge || delivery->outcome == JOOR_THROTTLED;
 	int	 i;
@@ -129,7 +129,7 @@ joor_request_finish_fill(JoorRequestFinish *finish, int64 id,
 	finish->configuration = account->configuration;
 	finish->items = report_items(call, delivery, open_rejections);
 	finish->overwrite = call->overwrite;
-	sort_items(finish, call, delivery);
+	divide_items(finish, call, delivery);
 }
 
 #define ABANDON                                            \

@@ -545,8 +545,6 @@ joor_wake_forget(Oid database)
 {
 	WakeSlot *slot;
 
-	if (shared == NULL)
-		return;
 	SpinLockAcquire(&shared->mutex);
 	slot = find_slot(database, false);
 	if (slot != NULL && slot->pid == 0)

@@ -61,8 +61,8 @@ extern bool joor_wake_stop_worker(void);
 extern int joor_wake_worker_pid(void);
 
 /*
- * Before a worker connects: until it has looked around, or forgets the
- * database, one is wanted there, whatever ends it.
+ * Before a worker connects: until it has acknowledged that, one is wanted
+ * there, whatever ends it.
  */
 extern void joor_wake_expect(Oid database);
 
@@ -99,7 +99,7 @@ extern bool joor_wake_is_announced(void);
 extern void joor_wake_launcher(void);
 extern Oid	joor_wake_next_wanted(int *index, bool *left);
 
-/* Nothing is wanted there: no such database, or without the extension. */
+/* The database has been dropped: nothing is wanted there. */
 extern void joor_wake_forget(Oid database);
 
 /* Registers a worker for a database, with the launcher as its parent. */

@@ -458,14 +458,7 @@ joor_worker_main(Datum main_arg)
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 	fix_settings();
 	debug_query_string = "sending what is queued for JOOR";
-	if (extension_is_gone())
-	{
-		joor_wake_forget(database);
-		/* it may just have been created, and who did that found it expected */
-		if (extension_is_gone())
-			proc_exit(0);
-	}
-	if (!enter())
+	if (extension_is_gone() || !enter())
 		proc_exit(0);
 
 	drain_context = AllocSetContextCreate(
