@@ -4,8 +4,9 @@
  *	  What differs between a feed and what JOOR acknowledged last.
  *
  * What was published is loaded into a map, and each item of the feed looked up
- * in it; what no item was looked for is gone.  Where the map has more than one
- * part, items of the later parts wait in a file for theirs.
+ * in it, a portion of them at a time, while the processor fetches the entries
+ * of all of them; what no item was looked for is gone.  Where the map has more
+ * than one part, items of the later parts wait in a file for theirs.
  *
  * Floor 5.
  *
@@ -35,6 +36,9 @@
 /* Positions that are gone, whose rows are read at a time. */
 #define GONE_CHUNK 1000
 
+/* Items that are looked up at a time. */
+#define PORTION 16
+
 typedef struct Compare
 {
 	JoorComparison	  *comparison;
@@ -46,6 +50,9 @@ typedef struct Compare
 	Tuplestorestate	 **waiting; /* items of the other parts, by part */
 	TupleTableSlot	  *slot;	/* of an item as bytes */
 	StringInfoData	   bytes;	/* scratch */
+	int64			   portion[PORTION];
+	int				   nportion;
+	StringInfoData	   items; /* of the portion, as bytes */
 	int64			   gone[GONE_CHUNK];
 	int				   ngone;
 } Compare;
@@ -141,6 +148,34 @@ compare_item(Compare *compare, const JoorItem *item, int64 hash)
 	}
 }
 
+static void
+compare_portion(Compare *compare)
+{
+	const char *bytes = compare->items.data;
+	int			i;
+
+	for (i = 0; i < compare->nportion; i++)
+	{
+		JoorItem item;
+
+		bytes = joor_item_bytes_take(bytes, &item);
+		compare_item(compare, &item, compare->portion[i]);
+	}
+	compare->nportion = 0;
+	resetStringInfo(&compare->items);
+}
+
+/* Adds an item of the current part to the portion. */
+static void
+add_to_portion(Compare *compare, const JoorItem *item, int64 hash)
+{
+	joor_published_map_prefetch(compare->map, hash);
+	joor_item_bytes_put(&compare->items, item);
+	compare->portion[compare->nportion++] = hash;
+	if (compare->nportion == PORTION)
+		compare_portion(compare);
+}
+
 /*
  * Positions that the feed does not have.
  */
@@ -204,6 +239,7 @@ begin_part(Compare *compare, int part)
 static void
 end_part(Compare *compare)
 {
+	compare_portion(compare);
 	joor_published_map_walk(compare->map, take_entry, compare);
 	if (compare->ngone > 0)
 		report_gone(compare);
@@ -256,7 +292,7 @@ compare_waiting(Compare *compare, int part)
 
 		CHECK_FOR_INTERRUPTS();
 		(void) joor_item_bytes_take(VARDATA_ANY(DatumGetPointer(bytes)), &item);
-		compare_item(compare, &item, (int64) joor_item_hash(&item));
+		add_to_portion(compare, &item, (int64) joor_item_hash(&item));
 	}
 	ExecClearTuple(compare->slot);
 	tuplestore_end(waiting);
@@ -273,7 +309,7 @@ take_position(Compare *compare, const JoorItem *item)
 	int	  part = joor_published_part(&compare->parts, hash);
 
 	if (part == 0)
-		compare_item(compare, item, hash);
+		add_to_portion(compare, item, hash);
 	else
 		let_wait(compare, item, part);
 }
@@ -341,6 +377,7 @@ joor_feed_compare(JoorComparison *comparison)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	MemoryContextSwitchTo(context);
+	initStringInfo(&compare->items);
 	comparison->items = 0;
 	comparison->gone = 0;
 	begin_part(compare, 0);

@@ -3,6 +3,9 @@
  * published_map.c
  *	  What JOOR acknowledged last, in memory, to be looked up by position.
  *
+ * A large map is in no cache: entries are put into it some at a time, while
+ * the processor fetches the places of all of them.
+ *
  * Floor 4.
  *
  * IDENTIFICATION
@@ -34,12 +37,16 @@
 #define MOST_ENTRIES 1800000
 #endif
 
+/* So many are put into the map at a time. */
+#define PENDING 16
+
 #define SH_PREFIX entries
 #define SH_ELEMENT_TYPE JoorPublishedEntry
 #define SH_KEY_TYPE int64
 #define SH_KEY hash
 /* it is a hash; its low bits choose the part */
-#define SH_HASH_KEY(table, key) ((uint32) ((uint64) (key) >> 32))
+#define PLACE_OF(hash) ((uint32) ((uint64) (hash) >> 32))
+#define SH_HASH_KEY(table, key) PLACE_OF(key)
 #define SH_EQUAL(table, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
@@ -48,8 +55,10 @@
 
 struct JoorPublishedMap
 {
-	MemoryContext context;
-	entries_hash *entries;
+	MemoryContext	   context;
+	entries_hash	  *entries;
+	JoorPublishedEntry pending[PENDING]; /* not yet among the entries */
+	int				   npending;
 };
 
 /* The columns that are read, numbers of joor.published_item. */
@@ -156,18 +165,38 @@ is_kept(TupleTableSlot *slot, const Columns *columns, const char *feed)
 		   memcmp(VARDATA_ANY(name), feed, strlen(feed)) == 0;
 }
 
+static void
+put_pending(JoorPublishedMap *map, JoorPublishedParts *parts, int part)
+{
+	int i;
+
+	for (i = 0; i < map->npending; i++)
+	{
+		JoorPublishedEntry *entry;
+		bool				found;
+
+		entry = entries_insert(map->entries, map->pending[i].hash, &found);
+		entry->inventory = map->pending[i].inventory;
+		entry->flags = map->pending[i].flags;
+	}
+	map->npending = 0;
+	if (part == 0 && map->entries->members > MOST_ENTRIES)
+		split(map, parts);
+}
+
 /* Adds a row, all columns of which have been taken out, if it is of the part. */
 static void
 add_row(JoorPublishedMap *map, TupleTableSlot *slot, const Columns *columns,
-		const JoorPublishedParts *parts, int part)
+		JoorPublishedParts *parts, int part)
 {
 	int64				hash = DatumGetInt64(value_of(slot, columns->hash));
 	JoorPublishedEntry *entry;
-	bool				found;
 
 	if (joor_published_part(parts, hash) != part)
 		return;
-	entry = entries_insert(map->entries, hash, &found);
+	joor_published_map_prefetch(map, hash);
+	entry = &map->pending[map->npending++];
+	entry->hash = hash;
 	entry->flags = 0;
 	if (!is_null(slot, columns->published_at))
 		entry->flags |= JOOR_PUBLISHED_ACKNOWLEDGED;
@@ -184,6 +213,8 @@ add_row(JoorPublishedMap *map, TupleTableSlot *slot, const Columns *columns,
 		if (DatumGetBool(value_of(slot, columns->made_to_order)))
 			entry->flags |= JOOR_PUBLISHED_MADE_TO_ORDER;
 	}
+	if (map->npending == PENDING)
+		put_pending(map, parts, part);
 }
 
 /* Reads the whole table, as of now, without an executor between. */
@@ -206,9 +237,8 @@ load(JoorPublishedMap *map, JoorPublishedParts *parts, int part)
 			parts->serverid)
 			continue;
 		add_row(map, slot, &columns, parts, part);
-		if (part == 0 && map->entries->members > MOST_ENTRIES)
-			split(map, parts);
 	}
+	put_pending(map, parts, part);
 	table_endscan(scan);
 	PopActiveSnapshot();
 	ExecDropSingleTupleTableSlot(slot);
@@ -226,8 +256,17 @@ joor_published_map_load(JoorPublishedParts *parts, int part)
 
 	map->context = context;
 	map->entries = create_entries(map, parts);
+	map->npending = 0;
 	load(map, parts, part);
 	return map;
+}
+
+void
+joor_published_map_prefetch(const JoorPublishedMap *map, int64 hash)
+{
+	const entries_hash *entries = map->entries;
+
+	__builtin_prefetch(&entries->data[PLACE_OF(hash) & entries->sizemask], 1);
 }
 
 JoorPublishedEntry *

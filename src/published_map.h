@@ -62,6 +62,13 @@ extern int joor_published_part(const JoorPublishedParts *parts, int64 hash);
 extern JoorPublishedMap *joor_published_map_load(JoorPublishedParts *parts,
 												 int				 part);
 
+/*
+ * Begins to fetch into the processor's cache where a position's entry would
+ * be: for one that is looked for a little later.
+ */
+extern void joor_published_map_prefetch(const JoorPublishedMap *map,
+										int64					hash);
+
 /* The entry of a position; NULL: there is none. */
 extern JoorPublishedEntry *joor_published_map_find(JoorPublishedMap *map,
 												   int64			 hash);
