@@ -332,7 +332,11 @@ delete_rows(const char *feed, const JoorChangeRow *const *rows, int count)
 						&args, SPI_OK_DELETE);
 }
 
-/* Takes keys out of rows that have others, too. */
+/*
+ * Takes keys out of rows that have others, too.  NOT IN looks them up in a hash
+ * table, whereas NOT EXISTS would compare each with each, since the planner may
+ * not join by hashes here; see joor_tables_open().
+ */
 static void
 shorten_rows(const char *feed, const JoorChangeRow *const *rows, int count,
 			 char *const *keys, int nkeys)
@@ -347,8 +351,8 @@ shorten_rows(const char *feed, const JoorChangeRow *const *rows, int count,
 	joor_tables_execute(
 		"UPDATE joor.queue_change c SET keys = ARRAY("
 		" SELECT k.key FROM pg_catalog.unnest(c.keys) WITH ORDINALITY AS k(key, n)"
-		" WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest($4::text[]) AS d(key)"
-		"  WHERE d.key = k.key) ORDER BY k.n)"
+		" WHERE k.key NOT IN (SELECT pg_catalog.unnest($4::text[]))"
+		" ORDER BY k.n)"
 		" WHERE c.ctid = ANY (ARRAY(" ROWS_FOUND "))",
 		&args, SPI_OK_UPDATE);
 }

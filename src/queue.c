@@ -33,7 +33,8 @@
 #include "queue_column.h"
 
 /* Entries that a walk reads at a time, and at most for each position. */
-#define WALK_CHUNK 1000
+#define WALK_CHUNK_MIN 100
+#define WALK_CHUNK_MAX 1000
 #define WALK_PER_POSITION 20
 
 /* The columns of an entry, as take_entry() reads them. */
@@ -125,12 +126,14 @@ walk(Oid serverid, int max_items, HTAB *seen, JoorQueueScan *scan,
 
 	for (;;)
 	{
+		uint64 chunk =
+			Max(WALK_CHUNK_MIN, Min(WALK_CHUNK_MAX, max_items - count));
 		JoorArgs args = {0};
 		uint64	 i;
 
 		joor_args_oid(&args, serverid);
 		joor_args_int(&args, last_id);
-		joor_args_int(&args, WALK_CHUNK);
+		joor_args_int(&args, (int64) chunk);
 		joor_tables_execute("SELECT id, hash FROM joor.queue_item"
 							" WHERE serverid = $1 AND id > $2"
 							" ORDER BY serverid, id LIMIT $3",
@@ -154,7 +157,7 @@ walk(Oid serverid, int max_items, HTAB *seen, JoorQueueScan *scan,
 		}
 		entries += (int) SPI_processed;
 		SPI_freetuptable(SPI_tuptable);
-		if (i < WALK_CHUNK || count == max_items ||
+		if (i < chunk || count == max_items ||
 			(count > 0 && entries >= max_items * WALK_PER_POSITION))
 			break;
 	}

@@ -35,9 +35,9 @@
 #include "tables_plan.h"
 
 /*
- * What holds for our own statements.  They look up rows by an index, and must
- * go on doing so when a million rows came since the last ANALYZE, as they do
- * in a queue: so the planner is not left to guess.
+ * What holds for our own statements.  They look up rows by an index, and in
+ * the index's order, and must go on doing so when a million rows came since
+ * the last ANALYZE, as they do in a queue: so the planner is not left to guess.
  */
 static const struct
 {
@@ -50,6 +50,8 @@ static const struct
 	{"enable_hashjoin", "off"},
 	{"enable_mergejoin", "off"},
 	{"enable_material", "off"},
+	{"enable_sort", "off"},
+	{"enable_incremental_sort", "off"},
 	{"jit", "off"},
 };
 
