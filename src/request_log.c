@@ -173,7 +173,7 @@ abandon_older(Oid serverid)
 /*
  * When the credits for a call will be there; false: they are.  The newest
  * request that, with all later ones and ours, exceeds the limit has to leave
- * the window first.
+ * the window first; it is looked for only if all of them together exceed it.
  */
 static bool
 must_wait(const JoorRequestStart *start, TimestampTz *not_before)
@@ -191,6 +191,8 @@ must_wait(const JoorRequestStart *start, TimestampTz *not_before)
 		"    (ORDER BY counts_until DESC, id DESC ROWS UNBOUNDED PRECEDING)"
 		"    > $2 AS exceeds"
 		" FROM joor.request WHERE serverid = $1 AND counts_until > $3"
+		"  AND (SELECT pg_catalog.sum(credits) FROM joor.request"
+		"    WHERE serverid = $1 AND counts_until > $3) > $2"
 		" UNION ALL"
 		" SELECT retry_at, true FROM joor.request"
 		" WHERE serverid = $1 AND retry_at > $3) s"
