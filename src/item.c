@@ -195,8 +195,7 @@ joor_value_append(StringInfo out, JoorFieldId field, const JoorValue *value)
 			length = joor_date_text(value->date, text);
 			break;
 		case JOOR_TYPE_INTEGER:
-			pg_lltoa(value->integer, text);
-			length = strlen(text);
+			length = pg_lltoa(value->integer, text);
 			break;
 		default:
 			appendStringInfoString(out, value->boolean ? "true" : "false");
@@ -228,10 +227,10 @@ joor_value_append_json(StringInfo out, JoorFieldId field,
 		return;
 	}
 	if (quoted)
-		appendStringInfoChar(out, '"');
+		appendStringInfoCharMacro(out, '"');
 	joor_value_append(out, field, value);
 	if (quoted)
-		appendStringInfoChar(out, '"');
+		appendStringInfoCharMacro(out, '"');
 }
 
 /*

@@ -44,6 +44,7 @@ joor_payload_init(JoorPayload *payload, const JoorPayloadStyle *style,
 	payload->items = 0;
 	payload->style = *style;
 	payload->limit = limit;
+	payload->tail_length = strlen(tail(payload));
 }
 
 void
@@ -65,7 +66,7 @@ joor_payload_add(JoorPayload *payload, const JoorItem *item)
 	else
 		joor_payload_json_item(body, item, payload->style.identifier,
 							   payload->items == 0);
-	if ((Size) body->len + strlen(tail(payload)) > payload->limit)
+	if ((Size) body->len + payload->tail_length > payload->limit)
 	{
 		body->len = length;
 		body->data[length] = '\0';

@@ -53,7 +53,8 @@ typedef struct JoorPayload
 	StringInfoData	 body;	/* the bytes, complete after joor_payload_end() */
 	int				 items; /* how many are in it */
 	JoorPayloadStyle style;
-	Size			 limit; /* bytes of a body, at most */
+	Size			 limit;		  /* bytes of a body, at most */
+	Size			 tail_length; /* of the bytes that complete it */
 } JoorPayload;
 
 /* Content-Type of a format: "application/xml" or "application/json". */
