@@ -177,6 +177,18 @@ unstage(Staged *staged)
  * Writing.
  */
 
+/*
+ * That it is a row of account $1 and one of the hashes $2, for which a
+ * condition holds.  Of "hash = ANY ($2)" the planner might think that it is
+ * cheaper to read all rows of the account than to look up each hash.
+ */
+#define IS_ROW_WHERE(condition)                                      \
+	"ctid = ANY (ARRAY("                                             \
+	" SELECT q.ctid FROM pg_catalog.unnest($2::bigint[]) AS d(hash)" \
+	" CROSS JOIN LATERAL (SELECT e.ctid FROM joor.published_item e"  \
+	"  WHERE e.serverid = $1 AND e.hash = d.hash AND " condition     \
+	"  OFFSET 0) q))"
+
 void
 joor_published_intend(Oid serverid, const char *server, int64 request_id,
 					  const char *feed, const JoorItem *items, int count)
@@ -226,11 +238,11 @@ joor_published_refuse(Oid serverid, int64 request_id, const int64 *hashes,
 	if (count == 0)
 		return;
 	joor_args_oid(&args, serverid);
-	joor_args_int(&args, request_id);
 	joor_args_ints(&args, hashes, count);
+	joor_args_int(&args, request_id);
 	joor_tables_execute("UPDATE joor.published_item SET request_id = NULL"
-						" WHERE serverid = $1 AND hash = ANY ($3)"
-						"  AND request_id = $2 AND published_at IS NULL",
+						" WHERE " IS_ROW_WHERE("e.request_id = $3"
+											   " AND e.published_at IS NULL"),
 						&args, SPI_OK_UPDATE);
 }
 
@@ -290,8 +302,7 @@ joor_published_detach(Oid serverid, const int64 *hashes, int count)
 	joor_args_oid(&args, serverid);
 	joor_args_ints(&args, hashes, count);
 	joor_tables_execute("UPDATE joor.published_item SET key = NULL"
-						" WHERE serverid = $1 AND hash = ANY ($2)"
-						"  AND key IS NOT NULL",
+						" WHERE " IS_ROW_WHERE("e.key IS NOT NULL"),
 						&args, SPI_OK_UPDATE);
 }
 
@@ -324,8 +335,9 @@ joor_published_count(Oid serverid, const int64 *hashes, int count, int64 *all,
 		"  WHERE serverid = $1 AND published_at IS NOT NULL),"
 		" (SELECT pg_catalog.count(p.hash)"
 		"  FROM pg_catalog.unnest($2::bigint[]) AS h(hash)"
-		"  JOIN joor.published_item p ON p.serverid = $1"
-		"   AND p.hash = h.hash AND p.published_at IS NOT NULL)",
+		"  CROSS JOIN LATERAL (SELECT r.hash FROM joor.published_item r"
+		"   WHERE r.serverid = $1 AND r.hash = h.hash"
+		"    AND r.published_at IS NOT NULL OFFSET 0) p)",
 		&args, SPI_OK_SELECT);
 	*all = joor_tables_value(1, &value) ? DatumGetInt64(value) : 0;
 	*among = joor_tables_value(2, &value) ? DatumGetInt64(value) : 0;

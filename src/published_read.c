@@ -118,9 +118,11 @@ joor_published_of_hashes(Oid serverid, const char *feed, const int64 *hashes,
 	joor_args_oid(&args, serverid);
 	joor_args_text(&args, feed);
 	joor_args_ints(&args, hashes, nhashes);
-	joor_tables_execute("SELECT " ROW_COLUMNS " FROM joor.published_item p"
-						" WHERE p.serverid = $1 AND p.hash = ANY ($3)",
-						&args, SPI_OK_SELECT);
+	joor_tables_execute(
+		"SELECT " ROW_COLUMNS " FROM pg_catalog.unnest($3::bigint[]) AS h(hash)"
+		" CROSS JOIN LATERAL (SELECT * FROM joor.published_item r"
+		"  WHERE r.serverid = $1 AND r.hash = h.hash OFFSET 0) p",
+		&args, SPI_OK_SELECT);
 	return read_rows(context, count);
 }
 

@@ -87,6 +87,14 @@ sql(qq{CREATE TABLE stock (id integer PRIMARY KEY, pieces integer);
 is_economical(drain(), 'feed');
 is(scalar(@{ $joor->state('joor') }), 2 * $items + 1, 'JOOR has all of that, too');
 
+# Half of what is published is another quantity, the other half gone
+sql(q{ALTER TABLE stock DISABLE TRIGGER ALL;
+	DELETE FROM stock WHERE id % 4 = 0;
+	UPDATE stock SET pieces = 3;
+	SELECT joor.pause('joor')});
+is_economical(watched("SELECT joor.sync('stock')", $items, 'all that differs is queued'), 'sync');
+is_economical(drain(), 'what differs');
+
 # A push takes out of the queue what it supersedes, though it has none of the
 # plans that the worker has
 sql(qq{SELECT joor.pause('joor');
@@ -95,6 +103,13 @@ is_economical(
 	watched("SELECT joor.resume('joor'); SELECT sum(items) FROM joor.push('SELECT ''q'' || g AS upc, 4 AS inventory FROM generate_series(1, $items) g')",
 		"\n$items", 'a push is sent'), 'push');
 is(sql('SELECT joor.wait()'), 't', 'what is left of the queue is sent');
+
+# An overwrite asks what of all that is published it leaves out
+sql("ALTER SERVER joor OPTIONS (ADD max_items '50000', ADD max_bytes '8MB')");
+is_economical(
+	watched("SELECT items FROM joor.push('SELECT ''q'' || g AS upc, 5 AS inventory FROM generate_series(1, $items) g',
+		overwrite => true, force => true)", $items, 'an overwrite is sent'), 'overwrite');
+is(scalar(grep { ($_->{inventory} // -1) == 5 } @{ $joor->state('joor') }), $items, 'JOOR has all of it as well');
 
 $node->stop;
 done_testing();
