@@ -41,7 +41,8 @@ my $db = 'postgres';
 sub sql { return $node->safe_psql($db, $_[0]) }
 
 $node->account($joor, 'joor', %ample);
-is(sql("SELECT count(*) FROM pg_stat_activity WHERE $worker"), 0, 'not preloaded: no worker as yet');
+$node->wait_until("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE $worker)",
+	'not preloaded: no worker as yet, or not the one that looked for work when the account was activated any more');
 sql(enqueue('a', 1));
 is(sql("SELECT joor.wait('joor', '20 s')"), 't', 'the first enqueue starts a worker');
 is(stock('joor')->{a}, 1, 'which sends');
