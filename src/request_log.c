@@ -493,22 +493,26 @@ void
 joor_rejection_record(Oid serverid, const char *server, int64 request_id,
 					  const char *items)
 {
+	JoorArgs passed = {0};
 	JoorArgs args = {0};
 
+	joor_args_oid(&passed, serverid);
+	joor_args_text(&passed, items);
 	joor_args_oid(&args, serverid);
 	joor_args_text(&args, server);
 	joor_args_int(&args, request_id);
 	joor_args_text(&args, items);
-	/* An array, not a join: the index is used whatever the planner guesses. */
+	/* each is looked up, however many the planner thinks there are */
 	joor_tables_execute(
 		"UPDATE joor.rejection SET closed_at = pg_catalog.clock_timestamp()"
-		" WHERE serverid = $1 AND closed_at IS NULL"
-		"  AND pg_catalog.md5(\"position\") = ANY (ARRAY("
-		"   SELECT pg_catalog.md5(i.\"position\")"
-		"   FROM pg_catalog.json_to_recordset($4::json)"
-		"    AS i(\"position\" text, status text)"
-		"   WHERE i.status = 'pass'))",
-		&args, SPI_OK_UPDATE);
+		" WHERE ctid = ANY (ARRAY("
+		"  SELECT q.ctid FROM pg_catalog.json_to_recordset($2::json)"
+		"   AS i(\"position\" text, status text)"
+		"  CROSS JOIN LATERAL (SELECT e.ctid FROM joor.rejection e"
+		"   WHERE e.serverid = $1 AND e.closed_at IS NULL"
+		"    AND pg_catalog.md5(e.\"position\") = pg_catalog.md5(i.\"position\")"
+		"   OFFSET 0) q WHERE i.status = 'pass'))",
+		&passed, SPI_OK_UPDATE);
 	joor_tables_execute(
 		"INSERT INTO joor.rejection AS r (serverid, server, request_id,"
 		"  source, reason, \"row\", \"position\", warehouse, inventory_date,"

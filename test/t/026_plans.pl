@@ -104,6 +104,19 @@ is_economical(
 		"\n$items", 'a push is sent'), 'push');
 is(sql('SELECT joor.wait()'), 't', 'what is left of the queue is sent');
 
+# As many rejections are open, and some of them are closed
+my $rejections = q{SELECT count(*) FROM joor.rejection WHERE closed_at IS NULL};
+$joor->account('joor', reject => [ map { "r$_" } 1 .. $items ]);
+sql(qq{SELECT joor.enqueue(\$\$SELECT 'r' || g AS upc, 6 AS inventory FROM generate_series(1, $items) g\$\$);
+	SELECT joor.wait(timeout => '1 minute')});
+is(sql($rejections), $items, 'rejections are open');
+$joor->account('joor', reject => []);
+sql(qq{SELECT joor.pause('joor');
+	SELECT joor.enqueue(\$\$SELECT CASE WHEN g % 100 = 0 THEN 'r' ELSE 'q' END || g AS upc, 6 AS inventory
+		FROM generate_series(1, $items) g\$\$)});
+is_economical(drain(), 'open rejections');
+is(sql($rejections), $items - $items / 100, 'some are closed');
+
 # An overwrite asks what of all that is published it leaves out
 sql("ALTER SERVER joor OPTIONS (ADD max_items '50000', ADD max_bytes '8MB')");
 is_economical(
