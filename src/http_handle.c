@@ -28,6 +28,7 @@
 #include "storage/fd.h"
 
 #include "http_handle.h"
+#include "secret.h"
 
 /* Milliseconds that an abandoned lookup may take: as good as for ever. */
 #define NO_TIME_LIMIT (24L * 60 * 60 * 1000)
@@ -36,7 +37,12 @@
  * Callbacks of libcurl.
  */
 
-/* CURLOPT_RESOLVER_START_FUNCTION */
+/*
+ * CURLOPT_RESOLVER_START_FUNCTION.  The thread that looks up the name inherits
+ * the registers, and with them what was copied last: parts of a token.  Where
+ * it has the dynamic linker look for a function, they get onto its stack, which
+ * the C library keeps for the next thread.
+ */
 static int
 resolver_starts(void *resolver, void *reserved, void *arg)
 {
@@ -44,6 +50,7 @@ resolver_starts(void *resolver, void *reserved, void *arg)
 
 	(void) resolver;
 	(void) reserved;
+	joor_secret_forget_registers();
 	handle->resolving = true;
 	return 0;
 }

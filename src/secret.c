@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * secret.c
- *	  Memory for a token, which does not outlive its use.
+ *	  Memory for a token, which does not outlive its use; and registers.
  *
  * Floor 1.
  *
@@ -15,6 +15,12 @@
 #include "utils/palloc.h"
 
 #include "secret.h"
+
+/* Longer copies use no other registers. */
+#define LONGEST_COPY 2048
+
+/* Called by a pointer that may change, it is not compiled into anything else. */
+static void *(*volatile copy)(void *, const void *, size_t) = memcpy;
 
 typedef struct Secret
 {
@@ -41,4 +47,18 @@ joor_secret_alloc(Size size)
 	secret->callback.arg = secret;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &secret->callback);
 	return secret->bytes;
+}
+
+/*
+ * The C library copies by vector registers, of which it takes more for more
+ * bytes, and what was copied last stays in them.
+ */
+void
+joor_secret_forget_registers(void)
+{
+	static char bytes[2 * LONGEST_COPY];
+	Size		length;
+
+	for (length = 16; length <= LONGEST_COPY; length *= 2)
+		copy(bytes + LONGEST_COPY, bytes, length);
 }

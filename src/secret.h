@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * secret.h
- *	  Memory for a token, which does not outlive its use.
+ *	  Memory for a token, which does not outlive its use; and registers.
  *
  * Freed memory keeps its bytes until somebody else needs it, and gets into
  * core dumps.  A secret is wiped before the memory context that it is in is
@@ -21,5 +21,11 @@
 
 /* So many bytes in the current memory context. */
 extern char *joor_secret_alloc(Size size);
+
+/*
+ * Overwrites the registers by which texts are copied.  A new thread starts
+ * with those of the thread that starts it, and may put them on its stack.
+ */
+extern void joor_secret_forget_registers(void);
 
 #endif /* JOOR_SECRET_H */
