@@ -50,7 +50,8 @@
 #       held => N: calls in the pause of a fault, which a release lets go.
 #   $joor->reset, $joor->reset('calls', 'violations')
 #       Forgets everything, or these only (calls, violations, faults, credits,
-#       inventory, accounts).
+#       inventory, accounts).  A call that is under way goes on, but is counted
+#       and listed no more.
 #   $joor->stop
 #       Ends it; so does the end of the test, however it comes.  Only the
 #       process that started the simulator ends it.  Returns its exit status.

@@ -186,6 +186,8 @@ void
 call_log_clear(void)
 {
 	drop_calls(call_count);
+	for (size_t i = 0; i < call_count; i++)
+		calls[i]->forgotten = true;
 }
 
 void
@@ -229,7 +231,8 @@ is_asked_for(const CallFilter *filter, uint64_t number, const char *account,
 static bool
 call_matches(const CallFilter *filter, const Call *call)
 {
-	return (filter->status < 0 || filter->status == call->status) &&
+	return !call->forgotten &&
+		   (filter->status < 0 || filter->status == call->status) &&
 		   is_asked_for(filter, call->number, call->account, call->operation);
 }
 

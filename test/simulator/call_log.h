@@ -25,6 +25,7 @@ typedef struct Call
 	unsigned	connection; /* number of the connection it came on */
 	bool		begun;		/* its headers have come */
 	bool		held;		/* in the pause of a fault */
+	bool		forgotten;	/* by call_log_clear(): goes on, is not told */
 	int64_t		arrived;	/* epoch, microseconds */
 	int64_t		booked;		/* when it took effect; 0: it did not */
 	int64_t		ended;		/* 0: still under way */
@@ -85,7 +86,7 @@ extern void call_log_end(Call *call, bool complete);
 /* item: its index, -1: the whole call. */
 extern void call_log_violation(const Call *call, const char *rule, long item,
 							   const char *detail);
-/* Forgets what has ended; calls under way go on. */
+/* Forgets all; calls under way go on, but nobody hears of them any more. */
 extern void call_log_clear(void);
 extern void call_log_clear_violations(void);
 

@@ -132,8 +132,9 @@
  *							(from 0), detail
  * GET /body/{number}		body of a call; of the last 100, up to 256 kB
  * POST /refill				every account's next call begins a new window
- * POST /reset				forget everything; ?what=calls,violations,faults,
- *							credits,inventory,accounts: these only
+ * POST /reset				forget everything, calls under way, too, which
+ *							go on; ?what=calls,violations,faults,credits,
+ *							inventory,accounts: these only
  * GET /health				ports, and how often the trap was visited
  * any method /trap			where no client must ever come
  * END OF MANUAL

@@ -974,6 +974,24 @@ subtest 'faults: pauses' => sub {
 	ok($joor->wait_for(ended => 1), 'the client goes');
 	is_deeply(stock(), { '0001' => '7' }, 'the effect comes late');
 	is($joor->calls->[0]{status}, 0, 'without an answer');
+
+	# One that is forgotten goes on, and is not taken for another.
+	$joor->reset('calls', 'inventory');
+	$joor->fault(hold => 1, applied => 'late');
+	$socket = IO::Socket::INET->new(
+		PeerAddr => '127.0.0.1',
+		PeerPort => $joor->port);
+	syswrite($socket, raw_bulk($one, Connection => 'close'));
+	ok($joor->wait_for(held => 1), 'held again');
+	$joor->reset('calls');
+	is($joor->summary->{$_}, 0, "forgotten: $_") foreach qw(calls under_way held);
+	is_deeply($joor->calls, [], 'forgotten: not listed');
+	$joor->release;
+	ok(IO::Select->new($socket)->can_read(DEADLINE), 'let go, too');
+	sysread($socket, $answer, 100_000);
+	like($answer, qr{^HTTP/1.1 200}, 'and answered, too');
+	is_deeply(stock(), { '0001' => '7' }, 'and taken');
+	is($joor->summary->{calls}, 0, 'but not counted');
 };
 
 subtest 'log' => sub {
