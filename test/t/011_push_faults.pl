@@ -63,7 +63,7 @@ my $resume = "SELECT FROM joor.resume('joor');\n";
 
 # name, fault, outcome, SQLSTATE ('' if it is no error), http_status, message;
 # then: calls (1), credits (5), stops (0), options of the server.
-my @short = (options => [ "timeout '0.3'", 'timeout' ]);
+my @short = (options => [ "timeout '1'", 'timeout' ]);
 my @cases = (
 	[ 'bad request', { status => 400 }, 'refused', 'HV000', 400, qr/JOOR refused the request \(400\)/ ],
 	[ 'unauthorized', { status => 401 }, 'refused', '28000', 401, qr/refused the token \(401\)/, stops => 1 ],
@@ -102,10 +102,10 @@ my @cases = (
 		qr/no answer came/ ],
 	[ 'cut after answer', { cut => 'after_answer' }, 'delivered', '', 200 ],
 
-	[ 'slow answer', { delay => 2 }, 'unknown', '08006', undef, qr/sent, but no answer came: .*timed out/i, @short ],
+	[ 'slow answer', { delay => 60 }, 'unknown', '08006', undef, qr/sent, but no answer came: .*timed out/i, @short ],
 	[ 'held answer', { hold => JSON::PP::true, applied => 'late' }, 'unknown', '08006', undef, qr/no answer came/, @short ],
 	[ 'slow bytes', { body_kind => 'huge', size => 1_000_000, slow_bytes => 200, slow_interval => 0.02 }, 'unknown', '', 200,
-		qr/the answer broke off/, @short ],
+		qr/the answer broke off/, options => [ "timeout '3'", 'timeout' ] ],
 	[ 'slow, but in time', { slow_bytes => 40, slow_interval => 0.001 }, 'delivered', '', 200 ],
 	[ 'early answer', { early => JSON::PP::true, status => 503 }, 'failed', '08006', 503, qr/\(503\)/ ],
 
@@ -151,12 +151,15 @@ sub set_option
 sub one_push
 {
 	my ($case, $mode) = @_;
-	my ($name, $fault) = @$case;
+	my (undef, $fault, undef, undef, undef, undef, %more) = @$case;
 
 	$joor->reset(qw(calls faults inventory));
 	$joor->fault(%$fault) if $fault;
 	my ($lines, $err) = session(push_sql($mode) . $last_request . $resume);
 	$joor->release;
+
+	# What the push has given up may not even have come to JOOR yet.
+	$joor->wait_for(ended => $more{calls} // 1);
 	my @rows = map { decode_json($_) } grep { /^\{/ } @$lines;
 	return ($err, pop @rows, @rows);
 }
