@@ -93,7 +93,7 @@ struct JoorChangeSet
 	JoorChangeSet *next; /* of the same feed, with another type */
 	ChangedFeed	  *feed;
 	JoorKeyType	   type;
-	keys_hash	  *keys;
+	keys_hash	  *keys;	  /* NULL: there was none to add as yet */
 	uint32		   most_keys; /* that the table may hold */
 	Size		   most_bytes;
 	MemoryContext  copies;	/* of the keys; NULL: they are Datums */
@@ -129,7 +129,7 @@ find_feed(const char *name)
 	if (changed_feeds == NULL)
 		set_context = AllocSetContextCreate(TopTransactionContext,
 											"joor_inventory changed keys",
-											ALLOCSET_SMALL_SIZES);
+											ALLOCSET_DEFAULT_SIZES);
 	feed = MemoryContextAllocZero(set_context, sizeof(ChangedFeed));
 	feed->name = MemoryContextStrdup(set_context, name);
 	feed->next = changed_feeds;
@@ -173,7 +173,6 @@ joor_change_set(const char *name, Form_pg_attribute column)
 								  ALLOCSET_SMALL_INITSIZE, 64 * 1024);
 	}
 	set->most_keys = (uint32) (places(memory) * 0.9) - 1;
-	set->keys = keys_create(set_context, FIRST_PLACES / 2, &set->type);
 	set->integer = set->type.text == JOOR_KEY_INT2 ||
 				   set->type.text == JOOR_KEY_INT4 ||
 				   set->type.text == JOOR_KEY_INT8;
@@ -187,7 +186,8 @@ joor_change_set(const char *name, Form_pg_attribute column)
 static void
 empty(JoorChangeSet *set)
 {
-	keys_reset(set->keys);
+	if (set->keys != NULL)
+		keys_reset(set->keys);
 	if (set->copies != NULL)
 		MemoryContextReset(set->copies);
 	set->nruns = 0;
@@ -297,6 +297,8 @@ add_copy(JoorChangeSet *set, Datum key)
 static void
 add_key(JoorChangeSet *set, Datum key)
 {
+	if (set->keys == NULL)
+		set->keys = keys_create(set_context, FIRST_PLACES / 2, &set->type);
 	if (set->copies == NULL)
 		add_value(set, key);
 	else
@@ -446,26 +448,25 @@ write_run(JoorChangeSet *set, const KeyRun *run, JoorChangeWriter *writer)
 	}
 }
 
-/* Writes the keys of a set; the current memory context is reset for each. */
 static void
-write_set(JoorChangeSet *set, JoorChangeWriter *writer)
+write_table(JoorChangeSet *set, JoorChangeWriter *writer)
 {
 	keys_iterator iterator;
 	ChangedKey	 *entry;
-	Datum		  key;
-	int			  i;
 
-	unite_runs(set);
-	for (i = 0; i < set->nruns; i++)
-		write_run(set, &set->runs[i], writer);
 	keys_start_iterate(set->keys, &iterator);
 	while ((entry = keys_iterate(set->keys, &iterator)) != NULL)
 	{
 		write_key(set, entry->key, writer);
 		MemoryContextReset(CurrentMemoryContext);
 	}
-	if (set->spilled == NULL)
-		return;
+}
+
+static void
+write_spilled(JoorChangeSet *set, JoorChangeWriter *writer)
+{
+	Datum key;
+
 	joor_spill_rewind(set->spilled);
 	while (joor_spill_next(set->spilled, &set->type, &key))
 	{
@@ -473,6 +474,22 @@ write_set(JoorChangeSet *set, JoorChangeWriter *writer)
 		MemoryContextReset(CurrentMemoryContext);
 		CHECK_FOR_INTERRUPTS();
 	}
+}
+
+/* Writes the keys of a set; the current memory context is reset for each. */
+static void
+write_set(JoorChangeSet *set, JoorChangeWriter *writer)
+{
+	int i;
+
+	unite_runs(set);
+	for (i = 0; i < set->nruns; i++)
+		write_run(set, &set->runs[i], writer);
+	write_run(set, &set->run, writer);
+	if (set->keys != NULL)
+		write_table(set, writer);
+	if (set->spilled != NULL)
+		write_spilled(set, writer);
 }
 
 /* Writes what was marked of a feed; false: nothing, or there is no queue. */
@@ -483,8 +500,10 @@ write_feed(ChangedFeed *feed)
 	JoorChangeSet	 *set;
 	MemoryContext	  old;
 
+	/* where there is no more than a run, as of a single key, it needs no table */
 	for (set = feed->sets; set != NULL && !feed->everything; set = set->next)
-		end_run(set);
+		if (set->keys != NULL || set->nruns > 0)
+			end_run(set);
 	if (feed->everything)
 		return joor_change_everything(feed->name);
 	writer = joor_change_begin(feed->name);
