@@ -55,6 +55,14 @@
 /* An idle recorder ends after this time, in milliseconds. */
 #define LINGER 1000
 
+/*
+ * How long to wait for a free slot of a background worker, and between two
+ * looks, in milliseconds.  The launcher's workers, when they look for work in
+ * each database, and the recorders of others keep one for a moment only.
+ */
+#define SLOT_WAIT 5000
+#define SLOT_LOOK 50
+
 /* The session's side; segment is NULL while there is no recorder. */
 static dsm_segment	 *recorder_segment = NULL;
 static shm_mq_handle *recorder_questions = NULL;
@@ -113,9 +121,22 @@ create_segment(void)
 	return segment;
 }
 
+static void
+wait_for_slot(void)
+{
+	static uint32 wait_event = 0;
+
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 SLOT_LOOK,
+					 joor_wait_event(&wait_event, "JoorInventorySlot"));
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 static BackgroundWorkerHandle *
 register_recorder(dsm_segment *segment)
 {
+	TimestampTz				begun = GetCurrentTimestamp();
 	BackgroundWorker		worker;
 	BackgroundWorkerHandle *handle;
 
@@ -131,12 +152,19 @@ register_recorder(dsm_segment *segment)
 	strlcpy(worker.bgw_type, "joor_inventory recorder", BGW_MAXLEN);
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
 	worker.bgw_notify_pid = MyProcPid;
-	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not start a process to record the request"),
-				 errhint("You may need to increase "
-						 "\"max_worker_processes\".")));
+	while (!RegisterDynamicBackgroundWorker(&worker, &handle))
+	{
+		if (TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), SLOT_WAIT))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+					 errmsg("could not start a process to record the request"),
+					 errdetail("All background workers were in use for %d "
+							   "seconds.",
+							   SLOT_WAIT / 1000),
+					 errhint("You may need to increase "
+							 "\"max_worker_processes\".")));
+		wait_for_slot();
+	}
 	return handle;
 }
 

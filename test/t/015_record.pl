@@ -5,7 +5,8 @@
 # a terminated and a killed backend leave a request of unknown outcome, and
 # the next push works; rejections are opened, counted and closed; on_failure
 # report tells each fate; pushes of an account never overlap, and a later one
-# sends later values; a call that hangs holds up neither DROP DATABASE nor a
+# sends later values; where all background workers are in use a push waits for
+# one, but not for ever; a call that hangs holds up neither DROP DATABASE nor a
 # fast shutdown nor DROP SERVER.
 
 use strict;
@@ -315,6 +316,28 @@ subtest 'order' => sub {
 	is(end_sql($session), '', 'the first goes on');
 };
 
+subtest 'no worker to record it' => sub {
+	$node->append_conf('postgresql.conf', 'max_worker_processes = 2'); # the logical replication launcher is one
+	$node->restart;
+	my $mine = push_sql('w', 1);
+	my $other = push_sql('w', 2, q{, server => 'other'});
+
+	my $session = begin_hanging($mine);
+	my ($code, undef, $err) = $node->try_sql($other);
+	is($code, 3, 'all are in use all the time: an error');
+	like($err, qr/ERROR:  could not start a process to record the request\nDETAIL:  All background workers were in use for 5 seconds\.\nHINT:  You may need to increase "max_worker_processes"\./,
+		'which says so');
+	is($joor->summary->{calls}, 1, 'nothing was sent');
+	my $second = begin_sql($other, name => 'second');
+	$node->wait_until(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'second'
+		AND wait_event_type = 'Extension'}, 'another one waits');
+	$joor->release;
+	is(end_sql($session), '', 'the first is recorded');
+	is(end_sql($second), '', 'so is the other, by the worker that became free');
+	$node->append_conf('postgresql.conf', 'max_worker_processes = 8');
+	$node->restart;
+};
+
 subtest 'a call that hangs holds nothing up' => sub {
 	my $session = begin_hanging(push_sql('h', 1));
 
@@ -396,5 +419,6 @@ $node->stop('fast');
 my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
 is(scalar(() = $log =~ /terminated by signal/g), 1, 'no process crashed but the one that was killed');
 unlike($log, qr/PANIC|TRAP:|signal 11/, 'no crash');
-unlike($log, qr/could not start a process to record|unknown message to the recorder/, 'no trouble with recorders');
+is(scalar(() = $log =~ /could not start a process to record/g), 1, 'no recorder was missing but where there was no worker');
+unlike($log, qr/unknown message to the recorder/, 'no trouble with recorders');
 done_testing();
