@@ -32,8 +32,11 @@
 /* So many are put into the table at a time. */
 #define PENDING 16
 
-/* Memory of the sort that takes over, in kB. */
-#define SORT_MEMORY 16384
+/*
+ * Memory of the sort that takes over, in kB: with the last table no more than
+ * two tables took before.
+ */
+#define SORT_MEMORY 4096
 
 struct JoorPositionSet
 {
