@@ -156,13 +156,12 @@ compare_waiting(const void *a, const void *b)
 static Waiting *
 find_waiting(JoorDrain *drain, int *count)
 {
-	MemoryContext old = MemoryContextSwitchTo(drain->context);
-	TimestampTz	  now = GetCurrentTimestamp();
-	Waiting		 *waiting;
-	ListCell	 *cell;
+	TimestampTz now = GetCurrentTimestamp();
+	Waiting	   *waiting;
+	ListCell   *cell;
 
-	drain->sources = joor_feed_sources(drain->sources, drain->serverid);
-	MemoryContextSwitchTo(old);
+	drain->sources =
+		joor_feed_sources(drain->sources, drain->serverid, drain->context);
 	joor_changes_number(drain->serverid);
 	waiting = palloc(sizeof(Waiting) * (list_length(drain->sources) + 1));
 	*count = 0;

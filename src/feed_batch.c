@@ -46,11 +46,10 @@
  */
 
 static JoorFeedSource *
-make_source(const JoorFeedName *feed)
+make_source(const JoorFeedName *feed, MemoryContext parent)
 {
-	MemoryContext	context = AllocSetContextCreate(CurrentMemoryContext,
-													"joor_inventory feed source",
-													ALLOCSET_SMALL_SIZES);
+	MemoryContext context = AllocSetContextCreate(
+		parent, "joor_inventory feed source", ALLOCSET_SMALL_SIZES);
 	JoorFeedSource *source =
 		MemoryContextAllocZero(context, sizeof(JoorFeedSource));
 
@@ -80,8 +79,19 @@ find_source(List *sources, const JoorFeedName *feed)
 	return NULL;
 }
 
+/* Adds a source to a list that is in that context. */
+static List *
+add_source(List *sources, JoorFeedSource *source, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	sources = lappend(sources, source);
+	MemoryContextSwitchTo(old);
+	return sources;
+}
+
 List *
-joor_feed_sources(List *sources, Oid serverid)
+joor_feed_sources(List *sources, Oid serverid, MemoryContext context)
 {
 	int			  count;
 	JoorFeedName *names = joor_feed_names(serverid, &count);
@@ -96,8 +106,8 @@ joor_feed_sources(List *sources, Oid serverid)
 
 		if (source == NULL)
 		{
-			source = make_source(&names[i]);
-			sources = lappend(sources, source);
+			source = make_source(&names[i], context);
+			sources = add_source(sources, source, context);
 		}
 		source->seen = true;
 		/* altering a feed clears what the definition says */

@@ -82,10 +82,11 @@ typedef enum JoorFeedResult
 } JoorFeedResult;
 
 /*
- * Brings a list of sources up to date with the feeds of a server; new ones
- * are made in the current memory context.
+ * Brings a list of sources up to date with the feeds of a server; list and
+ * sources live in that memory context, what else is needed in the current one.
  */
-extern List *joor_feed_sources(List *sources, Oid serverid);
+extern List *joor_feed_sources(List *sources, Oid serverid,
+							   MemoryContext context);
 
 /* Those that fail are read again without delay. */
 extern void joor_feed_sources_retry(List *sources);

@@ -195,7 +195,8 @@ joor_value_append(StringInfo out, JoorFieldId field, const JoorValue *value)
 			length = joor_date_text(value->date, text);
 			break;
 		case JOOR_TYPE_INTEGER:
-			length = pg_lltoa(value->integer, text);
+			pg_lltoa(value->integer, text);
+			length = strlen(text);
 			break;
 		default:
 			appendStringInfoString(out, value->boolean ? "true" : "false");

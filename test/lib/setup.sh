@@ -67,10 +67,11 @@ bindir=$("$pg_config" --bindir 2>/dev/null || true)
 # installs into ./tmp_install, so that nothing of the system is touched.
 build_and_install()
 {
-	make -s -j2 PG_CONFIG="$pg_config" with_llvm=no COPT="$1"
-	rm -rf tmp_install
-	make -s PG_CONFIG="$pg_config" with_llvm=no DESTDIR="$PWD/tmp_install" install
-	make -s -j2 -C test/simulator
+	# a caller that asks how it ended has switched off set -e
+	make -s -j2 PG_CONFIG="$pg_config" with_llvm=no COPT="$1" &&
+		rm -rf tmp_install &&
+		make -s PG_CONFIG="$pg_config" with_llvm=no DESTDIR="$PWD/tmp_install" install &&
+		make -s -j2 -C test/simulator
 }
 
 # Settings by which a private server finds the extension in ./tmp_install:
