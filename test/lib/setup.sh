@@ -34,9 +34,14 @@ install_packages()
 	rm -f "$setting" ${policy:+"$policy"}
 }
 
-# The files of the tree, new ones included, each ended by a NUL.
+# The files of the tree, new ones included, each ended by a NUL: of a clone what
+# git knows or may know, of an unpacked archive all.
 list_tree()
 {
+	if [ ! -e .git ]; then
+		find . -type f -print0
+		return
+	fi
 	git -c safe.directory="$PWD" ls-files -z --cached --others --exclude-standard |
 		while IFS= read -r -d '' file; do
 			if [ -e "$file" ]; then printf '%s\0' "$file"; fi
