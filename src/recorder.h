@@ -13,7 +13,8 @@
  * recorder behind, which then records that the outcome is unknown.
  *
  * The functions below are the session's side: they hand a message over, wait
- * for the answer (cancellable) and throw what the recorder threw.
+ * for the answer (cancellable) and throw what the recorder threw; or, if no
+ * background worker becomes free in five seconds, ERRCODE_INSUFFICIENT_RESOURCES.
  *
  * Floor 6.
  *

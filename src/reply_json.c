@@ -23,7 +23,7 @@
 
 #include "reply_builder.h"
 
-/* The four digits of a \uXXXX that starts at text; -1: there is none. */
+/* The four digits of a \u escape that starts at text; -1: there is none. */
 static int
 read_escape(const char *text, const char *end)
 {
